@@ -1,0 +1,36 @@
+import { LawbookError } from "../../core/errors.js";
+import type { Device } from "../device.js";
+import { onnxBytes } from "../onnx.js";
+import { compileOn } from "../program.js";
+import { nativeRuntime } from "./packages.js";
+
+/** Native code on this machine's processor: fastest without a GPU; bytes repeat on one machine only. */
+export const cpu: Device = {
+  name: "cpu",
+  determinism: "this-machine",
+  compile: (graph, { threads = 1 } = {}) => {
+    const runtime = nativeRuntime();
+    if (runtime instanceof Error) {
+      throw new LawbookError("environment", `The device cpu cannot be loaded: ${runtime.message}.`, {
+        hint: "Use the device reference, which needs no native code.",
+        cause: runtime,
+      });
+    }
+    return compileOn(
+      {
+        Tensor: runtime.Tensor,
+        create: (bytes) =>
+          runtime.InferenceSession.create(bytes, {
+            executionProviders: ["cpu"],
+            graphOptimizationLevel: "all",
+            intraOpNumThreads: threads,
+            interOpNumThreads: 1,
+            logSeverityLevel: 3,
+          }),
+        preallocates: true,
+      },
+      graph,
+      onnxBytes(graph),
+    );
+  },
+};

@@ -1,0 +1,238 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { randomHex } from "./entropy.js";
+import { LawbookError } from "./errors.js";
+
+/** Reads a whole file. Throws `missing` with the path. */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+/** Reads a whole UTF-8 file. Throws `missing` with the path. */
+export function readText(path: string): string {
+  return new TextDecoder().decode(readBytes(path));
+}
+
+/** Parses a JSON file. Throws `bad-file` where it does not parse. */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new LawbookError("bad-file", `${path} is not JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** Parses a file with one JSON value a line; empty lines are passed over. Errors name the line. */
+export function readJsonLines(path: string): unknown[] {
+  const values: unknown[] = [];
+  readText(path)
+    .split("\n")
+    .forEach((line, index) => {
+      if (line.trim() === "") return;
+      try {
+        values.push(JSON.parse(line));
+      } catch (cause) {
+        throw new LawbookError(
+          "bad-file",
+          `${path}, line ${index + 1} is not JSON: ${(cause as Error).message}.`,
+          {
+            cause,
+          },
+        );
+      }
+    });
+  return values;
+}
+
+/** Reads `length` bytes from `offset`. Throws `bad-file` where the file is shorter. */
+export function readRange(path: string, offset: number, length: number): Uint8Array {
+  let handle: number;
+  try {
+    handle = openSync(path, "r");
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+  try {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(handle, bytes, done, length - done, offset + done);
+      if (count === 0) {
+        throw new LawbookError(
+          "bad-file",
+          `${path} is truncated: got ${offset + done} bytes, expected at least ${offset + length}.`,
+          { hint: "Fetch or write the file again." },
+        );
+      }
+      done += count;
+    }
+    return bytes;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Size of a file in bytes. Throws `missing` with the path. */
+export function fileSize(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+/** sha256 of a file, read in pieces, 64 hex digits. */
+export function sha256File(path: string): string {
+  const hash = createHash("sha256");
+  const size = fileSize(path);
+  const piece = 1 << 22;
+  for (let offset = 0; offset < size; offset += piece) {
+    hash.update(readRange(path, offset, Math.min(piece, size - offset)));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Writes a file so that a reader sees the old bytes or the new ones, never a part:
+ * temporary name beside it, fsync, rename. Creates the folder. A failure leaves no temporary file.
+ * `mode`: permission bits, before the umask.
+ */
+export function writeAtomic(
+  path: string,
+  content: string | Uint8Array | Iterable<Uint8Array>,
+  mode: number = 0o666,
+): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true });
+  const temporary = join(folder, `.${basename(path)}.${randomHex(6)}.tmp`);
+  try {
+    const handle = openSync(temporary, "w", mode);
+    try {
+      const pieces =
+        typeof content === "string"
+          ? [new TextEncoder().encode(content)]
+          : content instanceof Uint8Array
+            ? [content]
+            : content;
+      for (const piece of pieces) {
+        for (let done = 0; done < piece.length;) done += writeSync(handle, piece, done, piece.length - done);
+      }
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
+  }
+}
+
+/**
+ * Fills a folder under a temporary name and moves it to `path` when `fill` has returned, so that a kill in the middle
+ * leaves nothing under the final name. An existing folder is replaced.
+ */
+export async function writeFolderAtomic(
+  path: string,
+  fill: (folder: string) => void | Promise<void>,
+): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(6)}.tmp`);
+  mkdirSync(temporary);
+  try {
+    await fill(temporary);
+    if (existsSync(path)) {
+      const old = `${temporary}.old`;
+      renameSync(path, old);
+      renameSync(temporary, path);
+      rmSync(old, { recursive: true, force: true });
+    } else {
+      renameSync(temporary, path);
+    }
+  } catch (cause) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+/** Does a file or folder exist? */
+export function exists(path: string): boolean {
+  return existsSync(path);
+}
+
+/** Is it a folder? */
+export function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+/** Names in a folder, sorted by code unit; an absent folder is empty. */
+export function listFolder(path: string): string[] {
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}
+
+/** Paths of all files below a folder, relative with `/`, sorted. */
+export function listFiles(path: string): string[] {
+  return listFolder(path).flatMap((name) => {
+    const inner = join(path, name);
+    return statSync(inner).isDirectory() ? listFiles(inner).map((rest) => `${name}/${rest}`) : [name];
+  });
+}
+
+/** Creates a folder and its parents. */
+export function makeFolder(path: string): void {
+  mkdirSync(path, { recursive: true });
+}
+
+/** Creates an empty private folder for temporary work. */
+export function makeTemporaryFolder(prefix: string): string {
+  return mkdtempSync(join(tmpdir(), `${prefix}-`));
+}
+
+/** Copies a file or a folder with all it holds. */
+export function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(from, to, { recursive: true });
+}
+
+/** Removes a file or a folder; absent is fine. */
+export function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
+
+/** The nearest folder from `start` upwards that holds `name`, or undefined. */
+export function findUpwards(start: string, name: string): string | undefined {
+  for (let folder = resolve(start); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function fileError(path: string, cause: unknown): LawbookError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT")
+    return new LawbookError("missing", `There is no file ${path}.`, { cause, data: { path } });
+  return new LawbookError("bad-file", `${path} cannot be read: ${message}.`, { cause, data: { path } });
+}
