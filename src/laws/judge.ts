@@ -1,0 +1,138 @@
+import { contentId } from "../core/canonical.js";
+import { LawbookError, mismatch } from "../core/errors.js";
+import { holm, type Interval, tQuantile } from "../core/statistics.js";
+import type { Evidence } from "./evidence.js";
+import type { LawRule } from "./law.js";
+
+/** The five words that a judge can say. */
+export type VerdictWord = "supported" | "contradicted" | "not supported" | "inconclusive" | "not a test";
+
+/** A verdict with every number that led to it. */
+export interface Verdict {
+  readonly law: string;
+  readonly number: number;
+  readonly claim: string;
+  readonly word: VerdictWord;
+  /** The step of the fold that decided. */
+  readonly because: string;
+  readonly pairs: number;
+  /** Mean paired difference of the primary contrast, in the unit of the estimand. */
+  readonly effect: number;
+  readonly interval: Interval | null;
+  readonly p: number;
+  /** p adjusted for the family; claims of the family that have no p yet count as 1. */
+  readonly adjustedP: number;
+  readonly alpha: number;
+  readonly sesoi: number;
+  readonly control: { readonly effect: number; readonly interval: Interval | null; readonly failed: boolean };
+  /** For `inconclusive`: pairs that would decide if mean and deviation stayed as they are; null beyond 10,000. */
+  readonly seedsToDecide: number | null;
+}
+
+/** Fewer pairs than this are not a test. */
+export const FEWEST_PAIRS = 10;
+
+/** Claims in each family of adjusted p-values. */
+const FAMILY_SIZES = { "four-laws-holm": 4 } as const;
+const MOST_PAIRS = 10_000;
+
+/**
+ * Judges evidence by a rule. The first line that holds decides:
+ * fewer than 10 pairs, or pilot seeds -> not a test;
+ * control interval above 0 and control mean >= SESOI -> not supported;
+ * adjusted p <= alpha and mean >= SESOI -> supported;
+ * adjusted p <= alpha and mean < 0 -> contradicted;
+ * interval entirely below SESOI -> not supported;
+ * else inconclusive.
+ * `others`: p-values of the other claims of the family, as far as they are known.
+ * Throws where the evidence was gathered under another rule.
+ */
+export function judge(rule: LawRule, evidence: Evidence, others: readonly number[] = []): Verdict {
+  const ruleId = contentId(rule);
+  if (evidence.rule !== ruleId) {
+    throw new LawbookError(
+      "record-damaged",
+      mismatch(`Rule of the evidence of ${rule.law}`, evidence.rule, ruleId),
+      {
+        hint: "Gather the evidence again from the records.",
+      },
+    );
+  }
+  const { primary, control } = evidence;
+  const pairs = primary.values.length;
+  const controlFailed = control.interval !== null && control.interval.low > 0 && control.mean >= rule.sesoi;
+  const adjustedP = adjust(rule, primary.p, others);
+  const significant = adjustedP <= rule.alpha;
+  const numbers = {
+    law: rule.law,
+    number: rule.number,
+    claim: rule.claim,
+    pairs,
+    effect: primary.mean,
+    interval: primary.interval,
+    p: primary.p,
+    adjustedP,
+    alpha: rule.alpha,
+    sesoi: rule.sesoi,
+    control: { effect: control.mean, interval: control.interval, failed: controlFailed },
+  };
+  const say = (word: VerdictWord, because: string, seedsToDecide: number | null = null): Verdict => ({
+    ...numbers,
+    word,
+    because,
+    seedsToDecide,
+  });
+
+  if (evidence.purpose === "pilot")
+    return say("not a test", "pilot seeds set a study up; only law seeds decide");
+  if (pairs < FEWEST_PAIRS) return say("not a test", `fewer than ${FEWEST_PAIRS} pairs`);
+  if (controlFailed) return say("not supported", "the effect also shows in the control, where it should not");
+  if (significant && primary.mean >= rule.sesoi) {
+    return say("supported", "significant, and at least the smallest effect of interest");
+  }
+  if (significant && primary.mean < 0) return say("contradicted", "significant in the other direction");
+  if (primary.interval !== null && primary.interval.high < rule.sesoi) {
+    return say("not supported", "the whole interval lies below the smallest effect of interest");
+  }
+  return say("inconclusive", "neither an effect nor its absence is shown", seedsToDecide(rule, evidence));
+}
+
+/** Holm-adjusted p of one claim; claims of the family without a p count as 1, the worst case. */
+function adjust(rule: LawRule, p: number, others: readonly number[]): number {
+  const size = FAMILY_SIZES[rule.family];
+  if (others.length > size - 1) {
+    throw new LawbookError(
+      "internal",
+      mismatch(`Other claims of ${rule.family}`, others.length, `at most ${size - 1}`),
+    );
+  }
+  const unknown = Array.from({ length: size - 1 - others.length }, () => 1);
+  return holm([p, ...others, ...unknown])[0]!;
+}
+
+/**
+ * The fewest pairs n at which the fold would decide, mean m and deviation s staying as they are:
+ * m >= SESOI or m < 0: t_{1 - alpha / (2 k), n - 1} s / sqrt(n) <= |m|;
+ * m < SESOI: m + t_{0.975, n - 1} s / sqrt(n) < SESOI.
+ * k: claims in the family. Deviation: the t quantile stands for the exact test, whose
+ * smallest p, 2^(1 - n), lies below alpha / k from 10 pairs on.
+ */
+function seedsToDecide(rule: LawRule, evidence: Evidence): number | null {
+  const { mean, deviation } = evidence.primary;
+  const level = rule.alpha / FAMILY_SIZES[rule.family];
+  const decides = (n: number): boolean => {
+    const error = (deviation ?? 0) / Math.sqrt(n);
+    const significant = tQuantile(1 - level / 2, n - 1) * error <= Math.abs(mean);
+    const below = mean + tQuantile(0.975, n - 1) * error < rule.sesoi;
+    return below || (significant && (mean >= rule.sesoi || mean < 0));
+  };
+  if (!decides(MOST_PAIRS)) return null;
+  // Both conditions, once true, stay true as n grows.
+  let [short, enough] = [FEWEST_PAIRS - 1, MOST_PAIRS];
+  while (enough - short > 1) {
+    const middle = Math.floor((short + enough) / 2);
+    if (decides(middle)) enough = middle;
+    else short = middle;
+  }
+  return enough;
+}

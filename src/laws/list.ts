@@ -1,0 +1,16 @@
+import { LawbookError, mismatch } from "../core/errors.js";
+import { balanceThenDiversity } from "./balance-then-diversity.js";
+import type { Law } from "./law.js";
+
+/** Every law that can be run and judged, by number. */
+export const LAWS: readonly Law[] = [balanceThenDiversity];
+
+/** A law by its number or its name. Throws `usage`. */
+export function findLaw(key: string | number): Law {
+  const found = LAWS.find(({ rule }) => String(rule.number) === String(key) || rule.law === key);
+  if (found === undefined) {
+    const known = LAWS.map(({ rule }) => `${rule.number} (${rule.law})`).join(", ");
+    throw new LawbookError("usage", mismatch("Unknown law", key, `one of ${known}`));
+  }
+  return found;
+}
