@@ -1,0 +1,121 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+import type { Json } from "../core/canonical.js";
+import { LawbookError } from "../core/errors.js";
+import { exists, listFolder, remove, writeAtomic } from "../core/files.js";
+import { Graph } from "../compute/graph.js";
+import { DEVICES, deviceStates } from "../compute/devices/list.js";
+import { ENGINE } from "../compute/engine.js";
+import { linear } from "../compute/ops/matmul.js";
+import { softmax } from "../compute/ops/softmax.js";
+import { verify } from "../data/manifest.js";
+import { kernelsFolder } from "../jupyter/index.js";
+import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
+import { textTable } from "./table.js";
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: string;
+  readonly state: "fine" | "missing" | "broken";
+  readonly detail: string;
+}
+
+/** `lawbook doctor`. */
+export const doctorCommand: CommandSpec<readonly Check[]> = command({
+  name: "doctor",
+  summary: "Look whether everything that Lawbook needs is here and works",
+  positionals: [],
+  flags: [],
+  examples: ["lawbook doctor", "lawbook doctor --json"],
+  run: examine,
+  show: (checks) => ({
+    text: textTable(
+      ["check", "state", "detail"],
+      checks.map(({ name, state, detail }) => [name, state, detail]),
+    ),
+    json: checks as unknown as Json,
+    exitCode: checks.some(({ state }) => state === "broken") ? 32 : 0,
+  }),
+});
+
+async function examine(_args: Arguments, context: CommandContext): Promise<readonly Check[]> {
+  const checks: Check[] = [nodeCheck(), { name: "engine", state: "fine", detail: `number ${ENGINE}` }];
+  const states = deviceStates();
+  for (const device of DEVICES) {
+    const state = states.find(({ name }) => name === device.name)!;
+    checks.push(
+      state.usable
+        ? await attempt(`device ${device.name}`, async () => {
+            const error = await selfCheck(device);
+            return `bytes repeat ${device.determinism}; self-check differs by ${error.toExponential(1)}`;
+          })
+        : { name: `device ${device.name}`, state: "missing", detail: state.reason },
+    );
+  }
+  checks.push(
+    await attempt("datasets", () => {
+      const differing = verify(context.root);
+      if (differing.length > 0)
+        throw new LawbookError(
+          "data-differs",
+          `${differing.length} files differ from the manifest, the first: ${differing[0]!.path}.`,
+        );
+      return "as the manifest says";
+    }),
+    await attempt("store", () => {
+      const probe = join(context.home, ".doctor");
+      writeAtomic(probe, "probe");
+      remove(probe);
+      return `${listFolder(join(context.home, "runs")).length} runs in ${context.home}`;
+    }),
+    kernelCheck(context),
+  );
+  return checks;
+}
+
+function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const enough = major > 20 || (major === 20 && minor >= 19);
+  return {
+    name: "node",
+    state: enough ? "fine" : "broken",
+    detail: `${process.version}${enough ? "" : ", expected at least 20.19"}`,
+  };
+}
+
+function kernelCheck({ env }: CommandContext): Check {
+  const folder = kernelsFolder({ kind: "user" }, { platform: process.platform, env, home: homedir() });
+  const path = join(folder, "lawbook", "kernel.json");
+  return exists(path)
+    ? { name: "kernelspec", state: "fine", detail: path }
+    : { name: "kernelspec", state: "missing", detail: "`lawbook kernel install` makes it known to Jupyter" };
+}
+
+async function attempt(name: string, look: () => string | Promise<string>): Promise<Check> {
+  try {
+    return { name, state: "fine", detail: await look() };
+  } catch (error) {
+    return { name, state: "broken", detail: (error as Error).message.split("\n").join(" ") };
+  }
+}
+
+/** Largest error of softmax(x W^T) on a small example against float64. */
+async function selfCheck(device: (typeof DEVICES)[number]): Promise<number> {
+  const graph = new Graph();
+  const x = graph.input("x", "float32", [2, 3]);
+  const w = graph.input("w", "float32", [2, 3]);
+  graph.output("y", softmax(linear(x, w)));
+  const program = await device.compile(graph);
+  try {
+    const results = await program.run({
+      x: Float32Array.of(1, 2, 3, -1, 0, 1),
+      w: Float32Array.of(0.5, -0.5, 0.25, 0, 1, -1),
+    });
+    // Logits (0.25, -1) and (-0.25, -1): the first share is 1 / (1 + e^-1.25) and 1 / (1 + e^-0.75).
+    const expected = [0.7772998611746911, 0.2227001388253089, 0.679178699175393, 0.320821300824607];
+    return Math.max(...expected.map((value, index) => Math.abs(value - results["y"]![index]!)));
+  } finally {
+    await program.dispose();
+  }
+}

@@ -1,0 +1,120 @@
+import { loadTokenizer } from "../data/tokenizer.js";
+import type { Json } from "../core/canonical.js";
+import { drawSources } from "../data/mixture.js";
+import { findDevice, autoDevice } from "../compute/devices/list.js";
+import { LawbookError, unknownName } from "../core/errors.js";
+import { ask, questions } from "../evaluate/answers.js";
+import type { TrainResult } from "../runs/record.js";
+import { DISCIPLINES, EVALUATION_SETS, type EvaluationSet, type FactsData } from "../runs/request.js";
+import { findModel } from "../runs/resolve.js";
+import { openStore } from "../runs/store.js";
+import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
+import { modelNames } from "./models.js";
+import { scoreRowsOf, scoresText } from "./scores.js";
+
+/** Scores of a model. */
+export interface Evaluation {
+  readonly model: string;
+  /** sha256 over config, tokenizer and weights. */
+  readonly sha256: string;
+  readonly device: string;
+  readonly seed: number;
+  readonly scores: TrainResult["scores"];
+}
+
+const DEFAULT_FACTS = 60;
+
+/** `lawbook evaluate MODEL` and `%evaluate MODEL`. */
+export const evaluateCommand: CommandSpec<Evaluation> = command({
+  name: "evaluate",
+  summary: "Score a model per discipline, beside majority and chance",
+  positionals: [
+    {
+      name: "MODEL",
+      description: "xs-instruct, run:<id> or a path such as ./model",
+      required: true,
+      suggest: modelNames,
+    },
+  ],
+  flags: [
+    {
+      name: "set",
+      kind: "string",
+      placeholder: "SET",
+      description: "questions to put, default t-recall",
+      values: EVALUATION_SETS,
+    },
+    {
+      name: "facts",
+      kind: "number",
+      placeholder: "N",
+      description: `facts per discipline, default ${DEFAULT_FACTS}; a run is asked about its own`,
+    },
+    {
+      name: "seed",
+      kind: "number",
+      placeholder: "N",
+      description: "draws the facts, default 101; a run has its own",
+    },
+    { name: "device", kind: "string", placeholder: "NAME", description: "default: the run's own, else auto" },
+  ],
+  examples: ["lawbook evaluate xs-instruct", "lawbook evaluate run:3fa94c01 --set t-infer --json"],
+  magics: ["line"],
+  resultType: 'import("lawbook").Evaluation',
+  run: evaluate,
+  show: (evaluation) => ({
+    text: `${evaluation.model}, ${evaluation.sha256.slice(0, 12)}, ${evaluation.device}\n\n${scoresText(evaluation.scores)}`,
+    json: evaluation as unknown as Json,
+    table: scoreRowsOf(evaluation.scores),
+  }),
+});
+
+async function evaluate(args: Arguments, context: CommandContext): Promise<Evaluation> {
+  const { root, home, cwd, signal } = context;
+  const store = openStore({ root, home });
+  const name = args.positionals[0]!;
+  const set = (args.flags["set"] ?? "t-recall") as EvaluationSet;
+  const own = name.startsWith("run:") ? store.find(name.slice(4))?.request : undefined;
+  const data = own !== undefined && "facts" in own.data ? own.data : factsData(args);
+  const seed = own?.seed ?? integerFlag(args, "seed", 101);
+  const named = args.flags["device"] as string | undefined;
+  const device =
+    named === undefined
+      ? own === undefined
+        ? autoDevice()
+        : findDevice(own.device)
+      : named === "auto"
+        ? autoDevice()
+        : findDevice(named);
+  const { checkpoint, sha256 } = findModel(name, root, store, seed, cwd);
+  if (checkpoint.tokenizerFolder === undefined)
+    throw new LawbookError("bad-file", `The model ${name} has no tokenizer.json.`);
+  const sources = drawSources(root, data.facts, data.wordings as Record<string, number>, seed);
+  const scores = await ask(
+    {
+      device,
+      config: checkpoint.config,
+      weights: checkpoint.weights,
+      tokenizer: loadTokenizer(checkpoint.tokenizerFolder),
+      signal,
+      progress: (done, total) => context.progress({ phase: "evaluating", done, total }),
+    },
+    questions(root, sources, set, seed),
+  );
+  return { model: name, sha256, device: device.name, seed, scores: { [set]: scores } };
+}
+
+function factsData(args: Arguments): Pick<FactsData, "facts" | "wordings"> {
+  const count = integerFlag(args, "facts", DEFAULT_FACTS);
+  return {
+    facts: Object.fromEntries(DISCIPLINES.map((discipline) => [discipline, count])),
+    wordings: { else: 1 },
+  };
+}
+
+function integerFlag(args: Arguments, name: string, fallback: number): number {
+  const value = args.flags[name] ?? fallback;
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw unknownName(`value of --${name}`, String(value), ["a whole number of at least 1"]);
+  return value as number;
+}

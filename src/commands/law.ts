@@ -1,0 +1,209 @@
+import { join } from "node:path";
+
+import type { Json } from "../core/canonical.js";
+import { LawbookError, mismatch } from "../core/errors.js";
+import { renderPng, renderSvg } from "../figures/render.js";
+import type { ArmEvidence } from "../laws/evidence.js";
+import { effectText, intervalText, pText, verdictTitle } from "../laws/headline.js";
+import { FEWEST_PAIRS } from "../laws/judge.js";
+import type { LawRule } from "../laws/law.js";
+import { findLaw, LAWS } from "../laws/list.js";
+import { pilotSeeds, purposeOf } from "../laws/seeds.js";
+import { closeUnderParents } from "../study/records.js";
+import { runStudy } from "../study/run.js";
+import { conclude, readStudy, type Study, writeStudy } from "../study/study.js";
+import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+
+/** `lawbook law N`: evidence, figure and verdict of a law, from committed records or from new runs. */
+export const lawCommand: CommandSpec<Study> = command({
+  name: "law",
+  summary: "Judge a law: evidence, figure and verdict, from committed records or from new runs",
+  positionals: [
+    {
+      name: "N",
+      description: "number or name of the law",
+      required: true,
+      suggest: () => LAWS.map(({ rule }) => String(rule.number)),
+    },
+  ],
+  flags: [
+    {
+      name: "fresh",
+      kind: "boolean",
+      description: "train the runs; committed records are ignored, runs in the store are not trained again",
+    },
+    {
+      name: "seeds",
+      kind: "string",
+      placeholder: "LIST|COUNT",
+      description:
+        `a list such as 1-10 or 101,102,103, or a count: below ${FEWEST_PAIRS} that many pilot seeds (101, 102, ...), ` +
+        "from there on the first law seeds; with --fresh all law seeds where left out",
+    },
+    { name: "jobs", kind: "number", placeholder: "N", description: "runs trained at the same time" },
+    {
+      name: "accept",
+      kind: "boolean",
+      description: "write rule, records, figure and verdict to reports/<law>/",
+    },
+  ],
+  examples: [
+    "lawbook law 1",
+    "lawbook law 1 --fresh --seeds 3 --jobs 2",
+    "lawbook law 1 --fresh --accept --json",
+  ],
+  magics: ["line"],
+  run: runLaw,
+  show: showLaw,
+});
+
+async function runLaw(args: Arguments, context: CommandContext): Promise<Study> {
+  const law = findLaw(args.positionals[0] ?? "");
+  const folder = join(context.root, "reports", law.rule.law);
+  const seeds =
+    typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
+  const { jobs } = args.flags;
+  if (jobs !== undefined && !(Number.isSafeInteger(jobs) && Number(jobs) >= 1)) {
+    throw new LawbookError("usage", mismatch("--jobs", jobs, "a whole number of at least 1"));
+  }
+  let study: Study;
+  if (args.flags["fresh"] === true) {
+    const all = seeds ?? law.rule.seeds;
+    study = await runStudy(law, all, purposeOf(law.rule, all), {
+      root: context.root,
+      home: context.home,
+      signal: context.signal,
+      progress: ({ phase, run, runs, done, total, loss }) =>
+        context.progress({
+          phase: `run ${run + 1} of ${runs}, ${phase}`,
+          done,
+          total,
+          ...(loss === undefined ? {} : { values: { loss } }),
+        }),
+      ...(jobs === undefined ? {} : { jobs: Number(jobs) }),
+    });
+  } else {
+    study = readStudy(folder);
+    if (seeds !== undefined) study = restrict(study, seeds);
+  }
+  if (args.flags["accept"] === true) await writeStudy(folder, study);
+  return study;
+}
+
+/** The part of a study that some of its seeds make. */
+function restrict(study: Study, seeds: readonly number[]): Study {
+  const absent = seeds.filter((seed) => !study.evidence.seeds.includes(seed));
+  if (absent.length > 0) {
+    throw new LawbookError(
+      "missing",
+      mismatch("Seeds without committed records", absent, study.evidence.seeds.join(", ")),
+      {
+        hint: "Add --fresh to train them.",
+      },
+    );
+  }
+  const chosen = study.records.filter(({ request }) => seeds.includes(request.seed));
+  return conclude(
+    study.law,
+    closeUnderParents(chosen, (id) => study.records.find((record) => record.id === id)),
+  );
+}
+
+/** "1-10", "101,103" or a count. */
+function parseSeeds(rule: LawRule, text: string): number[] {
+  const wrong = (expected: string): LawbookError =>
+    new LawbookError("usage", mismatch("--seeds", text, expected));
+  if (/^\d+$/.test(text) && Number(text) <= 100) {
+    const count = Number(text);
+    if (count < 1 || count > rule.seeds.length)
+      throw wrong(`a count from 1 to ${rule.seeds.length}, or a list of seeds`);
+    return count < FEWEST_PAIRS ? pilotSeeds(count) : rule.seeds.slice(0, count);
+  }
+  const seeds = text.split(",").flatMap((part) => {
+    const [, first, last = first] = /^\s*(\d{1,6})(?:-(\d{1,6}))?\s*$/.exec(part) ?? [];
+    if (first === undefined || Number(last) - Number(first) > 1000)
+      throw wrong("a count, or a list such as 1-10 or 101,102,103");
+    return Array.from(
+      { length: Math.max(0, Number(last) - Number(first) + 1) },
+      (_, index) => Number(first) + index,
+    );
+  });
+  purposeOf(rule, seeds);
+  return seeds;
+}
+
+async function showLaw(study: Study): Promise<Shown> {
+  const png = await renderPng(await renderSvg(study.figure));
+  return {
+    text: studyText(study),
+    json: studyJson(study),
+    display: {
+      "application/vnd.vegalite.v5+json": study.figure,
+      "image/png": Buffer.from(png).toString("base64"),
+    },
+  };
+}
+
+function studyJson({ law, evidence, verdict, records }: Study): Json {
+  const { law: name, number, claim, word, because, pairs, ...numbers } = verdict;
+  const { primary, control, secondary, records: digest, ...rest } = evidence;
+  const shown = {
+    ...rest,
+    ...numbers,
+    law: name,
+    number,
+    claim,
+    verdict: word,
+    because,
+    n: pairs,
+    differences: primary.values,
+    control: { ...control, failed: verdict.control.failed },
+    secondary,
+    records: records.map(({ id }) => id),
+    recordsSha256: digest,
+    source: law.rule.source,
+  };
+  return shown as unknown as Json;
+}
+
+function studyText({ law, evidence, verdict }: Study): string {
+  const { control } = evidence;
+  const width = Math.max(
+    ...evidence.arms.map(({ arm }) => arm.length),
+    ...evidence.secondary.map(({ name }) => name.length),
+  );
+  const scored = ({ arm, mean, interval, lenient, majority, consumed }: ArmEvidence): string =>
+    [
+      `  ${arm.padEnd(width)}`,
+      mean.toFixed(2).padEnd(6),
+      intervalText(interval).padEnd(14),
+      lenient.toFixed(2).padEnd(7),
+      majority.toFixed(2).padEnd(8),
+      consumed === null ? "-" : `${Math.round(consumed.wordings)}`.padEnd(8),
+      consumed === null ? "" : consumed.vendi.toFixed(1),
+    ]
+      .join("  ")
+      .trimEnd();
+  return [
+    verdictTitle(law.title, evidence, verdict),
+    `  claim     ${law.rule.claim} (${law.rule.source})`,
+    `  because   ${verdict.because}`,
+    `  estimand  ${law.rule.estimand}`,
+    `  effect    ${effectText(evidence.primary)}, p ${pText(verdict.p)}, Holm-adjusted ${pText(verdict.adjustedP)}, ` +
+      `smallest of interest ${law.rule.sesoi}`,
+    `  control   ${effectText(control)}, p ${pText(control.p)}: ` +
+      (verdict.control.failed
+        ? "the effect shows where it should not"
+        : "the effect does not show, as it should"),
+    `  seeds     ${evidence.seeds.map((seed, index) => `${seed} (${evidence.units[index]})`).join(", ")}`,
+    `  base      ${evidence.base.model}, ${evidence.base.sha256.slice(0, 12)}, engine ${evidence.base.engine}`,
+    `  cost      ${evidence.cost.runs} runs, ${evidence.cost.tokenParameters.toExponential(2)} tokens x parameters` +
+      (evidence.diverged.length === 0 ? "" : `, ${evidence.diverged.length} diverged and scored 0`),
+    "",
+    `  ${"arm".padEnd(width)}  strict  95 % interval   lenient  majority  wordings  Vendi`,
+    ...evidence.arms.map(scored),
+    "",
+    "  secondary, without a verdict",
+    ...evidence.secondary.map((one) => `  ${one.name.padEnd(width)}  ${effectText(one)}`),
+  ].join("\n");
+}

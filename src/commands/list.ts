@@ -1,0 +1,27 @@
+import type { CommandSpec } from "./command.js";
+import { dataCommand } from "./data.js";
+import { deviceCommand } from "./device.js";
+import { doctorCommand } from "./doctor.js";
+import { evaluateCommand } from "./evaluate.js";
+import { kernelCommand } from "./kernel.js";
+import { lawCommand } from "./law.js";
+import { logitsCommand } from "./logits.js";
+import { replayCommand } from "./replay.js";
+import { retrainCommand } from "./retrain.js";
+import { runsCommand } from "./runs.js";
+import { trainCommand } from "./train.js";
+
+/** All verbs, in the order in which help lists them. */
+export const COMMANDS: readonly CommandSpec[] = [
+  trainCommand,
+  evaluateCommand,
+  logitsCommand,
+  runsCommand,
+  dataCommand,
+  deviceCommand,
+  lawCommand,
+  retrainCommand,
+  replayCommand,
+  kernelCommand,
+  doctorCommand,
+] as readonly CommandSpec[];

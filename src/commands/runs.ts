@@ -1,0 +1,98 @@
+import type { Json } from "../core/canonical.js";
+import { LawbookError } from "../core/errors.js";
+import type { RunRecord } from "../runs/record.js";
+import { openStore } from "../runs/store.js";
+import { command, type CommandContext, type CommandSpec } from "./command.js";
+import { scoresText } from "./scores.js";
+import { textTable } from "./table.js";
+
+/** Runs of the store, or the one that was asked for. */
+export interface RunList {
+  readonly runs: readonly RunRecord[];
+  readonly one: boolean;
+}
+
+/** `lawbook runs [ID]` and `%runs [ID]`. */
+export const runsCommand: CommandSpec<RunList> = command({
+  name: "runs",
+  summary: "List the runs of the store and the committed records, or show one",
+  positionals: [
+    { name: "ID", description: "8 or more first digits of a run's id", required: false, suggest: runIds },
+  ],
+  flags: [],
+  examples: ["lawbook runs", "lawbook runs 3fa94c01 --json"],
+  magics: ["line"],
+  resultType: 'import("lawbook").RunList',
+  run: (args, { root, home }): Promise<RunList> => {
+    const store = openStore({ root, home });
+    const id = args.positionals[0];
+    if (id === undefined) return Promise.resolve({ runs: sorted(store.list()), one: false });
+    const record = store.find(id);
+    if (record === undefined)
+      throw new LawbookError("missing", `There is no run ${id}.`, { hint: "`lawbook runs` lists them." });
+    return Promise.resolve({ runs: [record], one: true });
+  },
+  show: ({ runs, one }) => {
+    const rows = runs.map(rowOf);
+    if (one) {
+      const { id, request, inputs, outcome, result } = runs[0]!;
+      const scores = scoresText(result.scores);
+      const detail = JSON.stringify({ request, inputs: inputs.model, consumed: result.consumed }, null, 2);
+      return {
+        text: [
+          `run ${id}  ${outcome}`,
+          `weights ${result.weights ?? "none"}`,
+          ...(scores === "" ? [] : ["", scores]),
+          "",
+          detail,
+        ].join("\n"),
+        json: runs[0] as unknown as Json,
+      };
+    }
+    if (rows.length === 0)
+      return {
+        text: "There are no runs yet. `lawbook train --help` shows how to make one.",
+        json: [],
+        table: [],
+      };
+    return {
+      text: textTable(
+        ["id", "outcome", "model", "method", "data", "steps", "seed", "device", "loss"],
+        rows.map((row) =>
+          Object.values(row).map((value) => (value === null ? "" : String(value as string | number))),
+        ),
+      ),
+      json: runs as unknown as Json,
+      table: rows,
+    };
+  },
+});
+
+function rowOf({ id, outcome, request, result }: RunRecord): Record<string, Json> {
+  const { data, method } = request;
+  return {
+    id: id.slice(0, 12),
+    outcome,
+    model: request.model.startsWith("run:") ? request.model.slice(0, 16) : request.model,
+    method:
+      method.kind === "full" ? `${request.objective} full` : `${request.objective} lora r ${method.rank}`,
+    data:
+      "text" in data
+        ? data.text
+        : `${Object.values(data.facts).reduce((a, b) => a + b, 0)} facts, ${data.sampler.kind}${data.sampler.diversity ? " + diversity" : ""}`,
+    steps: request.steps,
+    seed: request.seed,
+    device: request.device,
+    loss: result.loss === null ? null : Number(result.loss.toFixed(3)),
+  };
+}
+
+function sorted(records: readonly RunRecord[]): RunRecord[] {
+  return [...records].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function runIds({ root, home }: CommandContext): string[] {
+  return openStore({ root, home })
+    .list()
+    .map(({ id }) => id.slice(0, 12));
+}

@@ -1,0 +1,96 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import type { Device } from "../compute/device.js";
+import { Graph } from "../compute/graph.js";
+import { gatherRows } from "../compute/ops/gather.js";
+import { linearCrossEntropy } from "../compute/ops/linear-cross-entropy.js";
+import { argMax } from "../compute/ops/reduce.js";
+import { batchFeeds, packRows, placeRows, type Row } from "../data/batches.js";
+import { headName, type ModelConfig } from "../model/config.js";
+import { decoder, decoderInput, frozenInput, frozenValues, plainWeights } from "../model/decoder.js";
+import type { Weights } from "../model/safetensors.js";
+
+/** How a model takes to one row. */
+export interface RowScore {
+  /** Sum of ln p of the row's counted tokens, nats. */
+  readonly logLikelihood: number;
+  /** Counted tokens. */
+  readonly tokens: number;
+  /** Is every counted token the likeliest one, given those before it? Then greedy decoding writes exactly this. */
+  readonly greedy: boolean;
+}
+
+/** Rows of one batch of the evaluation path; fixed, since sums may depend on it. */
+const BATCH_ROWS = 64;
+/** Tokens of a line, unless a row is longer. */
+const LINE_TOKENS = 64;
+
+/** Scores rows in their order, packed, with one compiled program. */
+export async function scoreRows(
+  device: Device,
+  config: ModelConfig,
+  weights: Weights,
+  rows: readonly Row[],
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly progress?: ((done: number, total: number) => void) | undefined;
+  } = {},
+): Promise<RowScore[]> {
+  if (rows.length === 0) return [];
+  const batches = Array.from({ length: Math.ceil(rows.length / BATCH_ROWS) }, (_, index) =>
+    rows.slice(index * BATCH_ROWS, (index + 1) * BATCH_ROWS),
+  );
+  const tokens = Math.max(LINE_TOKENS, ...rows.map(({ ids }) => ids.length));
+  const lines = Math.max(
+    ...batches.map(
+      (batch) =>
+        placeRows(
+          batch.map(({ ids }) => ids.length),
+          tokens,
+        ).lines,
+    ),
+  );
+  const counted = ({ ids, from }: Row): number => ids.length - from;
+  const targets = Math.max(...batches.map((batch) => batch.reduce((total, row) => total + counted(row), 0)));
+  const program = await device.compile(scoringGraph(config, { lines, tokens, targets }));
+  try {
+    program.load(frozenValues(config, weights));
+    const scores: RowScore[] = [];
+    for (const batch of batches) {
+      await nextTurn();
+      options.signal?.throwIfAborted();
+      const packed = packRows(batch, tokens, lines);
+      const { rowLoss, best } = await program.run(batchFeeds(packed, targets));
+      const sums = batch.map((row) => ({ logLikelihood: 0, tokens: counted(row), greedy: true }));
+      packed.targetRows.forEach((row, index) => {
+        const sum = sums[row]!;
+        sum.logLikelihood -= rowLoss![index]!;
+        sum.greedy &&= best![index] === packed.labels[index];
+      });
+      scores.push(...sums);
+      options.progress?.(scores.length, rows.length);
+    }
+    return scores;
+  } finally {
+    await program.dispose();
+  }
+}
+
+function scoringGraph(config: ModelConfig, shape: { lines: number; tokens: number; targets: number }): Graph {
+  const graph = new Graph();
+  const tensors = frozenInput(graph, config);
+  const weights = plainWeights(tensors);
+  const hidden = decoder(config, weights, decoderInput(graph, shape.lines, shape.tokens));
+  const chosen = gatherRows(hidden, graph.input("targets", "int32", [shape.targets]));
+  const labels = graph.input("labels", "int32", [shape.targets]);
+  const rowWeights = graph.input("weights", "float32", [shape.targets]);
+  const { rowLoss, probabilities } = linearCrossEntropy(
+    chosen,
+    weights.get(headName(config)),
+    labels,
+    rowWeights,
+  );
+  graph.output("rowLoss", rowLoss);
+  graph.output("best", argMax(probabilities));
+  return graph;
+}

@@ -1,0 +1,40 @@
+// The public door of Lawbook: verbs as functions, the types of their requests and results, and what a kernel needs.
+
+export { LawbookError, type ErrorCode, type Problem } from "./core/errors.js";
+
+export type {
+  FactsData,
+  MethodRequest,
+  OptimizerRequest,
+  SamplerRequest,
+  ScheduleRequest,
+  TextData,
+  TrainRequest,
+} from "./runs/request.js";
+export { DISCIPLINES, EVALUATION_SETS, type Discipline, type EvaluationSet } from "./runs/request.js";
+export type { Consumed, RunInputs, RunRecord, Score, TrainResult } from "./runs/record.js";
+export { openStore, type Store } from "./runs/store.js";
+export { findHome, findRoot } from "./runs/project.js";
+
+export type {
+  Arguments,
+  CommandContext,
+  CommandSpec,
+  FlagSpec,
+  PositionalSpec,
+  Progress,
+  Shown,
+} from "./commands/command.js";
+export {
+  COMMON_FLAGS,
+  describeArguments,
+  flagsOf,
+  parseArguments,
+  usagePositional,
+} from "./commands/arguments.js";
+export { COMMANDS } from "./commands/list.js";
+export { train, type TrainedModel } from "./commands/train.js";
+export type { DeviceList } from "./commands/device.js";
+export type { Evaluation } from "./commands/evaluate.js";
+export type { Logits } from "./commands/logits.js";
+export type { RunList } from "./commands/runs.js";

@@ -1,0 +1,97 @@
+import { canonicalJson, contentId } from "../core/canonical.js";
+import { LawbookError, mismatch } from "../core/errors.js";
+import type { DisciplineScore } from "../evaluate/answers.js";
+import type { ConsumedRows } from "../data/mixture.js";
+import type { Discipline, EvaluationSet, TrainRequest } from "./request.js";
+
+/** Scores of one discipline on one test set. */
+export type Score = DisciplineScore;
+
+/** What the sampler really fed of one discipline. */
+export type Consumed = ConsumedRows;
+
+/** What a finished training gives; a pure function of the resolved request. */
+export interface TrainResult {
+  /** sha256 of the ONNX bytes of the training step; null where no step was asked for. */
+  readonly graph: string | null;
+  /** sha256 over config, tokenizer and weights of the trained model, or over the adapter; null where it diverged. */
+  readonly weights: string | null;
+  /** Mean loss of the last tenth of the steps, nats per token; null without a finite step. */
+  readonly loss: number | null;
+  /** Mean loss of each twentieth of the run, nats per token. */
+  readonly curve: readonly number[];
+  /** Tokens fed, without padding. */
+  readonly tokens: number;
+  /** Trainable parameters. */
+  readonly parameters: number;
+  readonly consumed: Readonly<Partial<Record<Discipline, Consumed>>>;
+  readonly scores: Readonly<Partial<Record<EvaluationSet, Readonly<Partial<Record<Discipline, Score>>>>>>;
+}
+
+/** What a run was made from, by content. */
+export interface RunInputs {
+  readonly model: { readonly name: string; readonly sha256: string };
+  /** sha256 of each dataset file that was read, by path from the root. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Ids of runs whose models this run starts from. */
+  readonly parents: readonly string[];
+}
+
+/** A request with every default filled in and every input named by its hash. */
+export interface ResolvedRun {
+  /** sha256 of the canonical JSON of `{engine, request, inputs}`. */
+  readonly id: string;
+  readonly engine: number;
+  readonly request: TrainRequest;
+  readonly inputs: RunInputs;
+}
+
+/** One line of `records.jsonl`. */
+export interface RunRecord extends ResolvedRun {
+  readonly outcome: "finished" | "diverged";
+  readonly result: TrainResult;
+  /** sha256 of the canonical JSON of `result`. */
+  readonly resultSha256: string;
+}
+
+/** The id of a run. Threads, paths, times and hosts are not in it. */
+export function runId({ engine, request, inputs }: Omit<ResolvedRun, "id">): string {
+  return contentId({ engine, request, inputs });
+}
+
+/** Joins a resolved run with what came out. */
+export function makeRecord(run: ResolvedRun, outcome: RunRecord["outcome"], result: TrainResult): RunRecord {
+  return { ...run, outcome, result, resultSha256: contentId(result) };
+}
+
+/** One line of a records file, without the newline. */
+export function recordLine(record: RunRecord): string {
+  return canonicalJson(record);
+}
+
+/** Checks id and result digest of a record that was read. Throws `record-damaged` with the place. */
+export function checkRecord(record: RunRecord, place: string): RunRecord {
+  const damaged = (what: string, got: unknown, expected: string): LawbookError =>
+    new LawbookError(
+      "record-damaged",
+      mismatch(`The record in ${place} is damaged: ${what}`, got, expected),
+      {
+        hint: "Restore the file from the repository, or train the run again.",
+        data: { place, id: record.id },
+      },
+    );
+  if (
+    typeof record !== "object" ||
+    record === null ||
+    typeof record.id !== "string" ||
+    !record.request ||
+    !record.result
+  ) {
+    throw new LawbookError("record-damaged", `${place} holds no record.`, { data: { place } });
+  }
+  const id = runId(record);
+  if (record.id !== id) throw damaged("its id", record.id, id);
+  const digest = contentId(record.result);
+  if (record.resultSha256 !== digest) throw damaged("resultSha256", record.resultSha256, digest);
+  return record;
+}

@@ -1,0 +1,162 @@
+import { join, relative, resolve as resolvePath } from "node:path";
+
+import { sha256 } from "../core/canonical.js";
+import { LawbookError, mismatch, unknownName } from "../core/errors.js";
+import { exists, listFolder, sha256File } from "../core/files.js";
+import { autoDevice, findDevice } from "../compute/devices/list.js";
+import { ENGINE } from "../compute/engine.js";
+import { loadBaseText } from "../data/text.js";
+import { type Checkpoint, checkpointDigest, newCheckpoint, readCheckpoint } from "../model/checkpoint.js";
+import { SIZES } from "../model/config.js";
+import { ALL_LINEAR, adaptedLayers, type LoraConfig } from "../model/lora.js";
+import { DISCIPLINES, type TrainRequest } from "./request.js";
+import { type ResolvedRun, runId } from "./record.js";
+import { parseTrainRequest, type TrainInput } from "./schema.js";
+import type { Store } from "./store.js";
+
+/** Folder of the tokenizer that new models get. */
+export function tokenizerFolder(root: string): string {
+  return join(root, "datasets/tokenizer");
+}
+
+/** A model as a request names it. */
+export interface NamedModel {
+  readonly checkpoint: Checkpoint;
+  readonly sha256: string;
+  /** The run that trained it, for `run:<id>`. */
+  readonly parent: string | undefined;
+}
+
+/**
+ * Finds a model: `xs-instruct` (a folder of `datasets/models`), `run:<id>`, a path that starts with `./`, `../` or `/`
+ * (from `cwd`), or `new:<size>` (random weights drawn with the seed).
+ */
+export function findModel(
+  name: string,
+  root: string,
+  store: Store,
+  seed: number,
+  cwd: string = root,
+): NamedModel {
+  const named = (checkpoint: Checkpoint, parent?: string): NamedModel => ({
+    checkpoint,
+    sha256: checkpointDigest(checkpoint),
+    parent,
+  });
+  if (name.startsWith("new:")) {
+    const size = name.slice(4);
+    if (!(size in SIZES)) throw unknownName("model size", size, Object.keys(SIZES));
+    return named(newCheckpoint(SIZES[size as keyof typeof SIZES], seed, tokenizerFolder(root)));
+  }
+  if (name.startsWith("run:")) {
+    const record = store.find(name.slice(4));
+    if (record === undefined) {
+      throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
+        hint: "`lawbook runs` lists them.",
+      });
+    }
+    const folder = join(store.folder(record.id), "model");
+    if (!exists(folder)) {
+      throw new LawbookError(
+        "missing",
+        `The model of run ${record.id.slice(0, 12)} is not in this store: ${folder}.`,
+        {
+          hint: `\`lawbook retrain ${record.id.slice(0, 12)}\` trains it again.`,
+        },
+      );
+    }
+    return named(readCheckpoint(folder), record.id);
+  }
+  if (/^(\.\.?\/|\/)/.test(name)) return named(readCheckpoint(resolvePath(cwd, name)));
+  const known = listFolder(join(root, "datasets/models")).filter((entry) =>
+    exists(join(root, "datasets/models", entry, "config.json")),
+  );
+  if (!known.includes(name)) throw unknownName("model", name, known);
+  return named(readCheckpoint(join(root, "datasets/models", name)));
+}
+
+/** The adapter that a request trains, or undefined for full fine-tuning. */
+export function loraOf(request: TrainRequest): LoraConfig | undefined {
+  const { method } = request;
+  if (method.kind === "full") return undefined;
+  return {
+    rank: method.rank,
+    alpha: method.alpha,
+    targets: method.targets === "all-linear" ? ALL_LINEAR : method.targets,
+  };
+}
+
+/** Fills in defaults, replaces `auto` by the device chosen here, names inputs by hash, checks what the model must allow. */
+export function resolveTrain(
+  input: TrainInput,
+  root: string,
+  store: Store,
+  options: {
+    readonly cwd?: string;
+    readonly lineOf?: (path: readonly (string | number)[]) => number | undefined;
+  } = {},
+): ResolvedRun {
+  const parsed = parseTrainRequest(input, options.lineOf);
+  const device = parsed.device === "auto" ? autoDevice() : findDevice(parsed.device);
+  const model = findModel(parsed.model, root, store, parsed.seed, options.cwd);
+  const { config } = model.checkpoint;
+  const lora = loraOf(parsed);
+  if (lora !== undefined) adaptedLayers(config, lora);
+  if (parsed.tokens > config.maxPositions) {
+    throw new LawbookError(
+      "request",
+      mismatch("tokens", parsed.tokens, `at most ${config.maxPositions}, the positions of ${parsed.model}`),
+    );
+  }
+  if (model.checkpoint.tokenizerFolder === undefined) {
+    throw new LawbookError("bad-file", `The model ${parsed.model} has no tokenizer.json.`);
+  }
+  const request = canonicalRequest(parsed, device.name);
+  const inputs = {
+    model: { name: request.model, sha256: model.sha256 },
+    data: dataHashes(request, root),
+    parents: model.parent === undefined ? [] : [model.parent],
+  };
+  const run = { engine: ENGINE, request, inputs };
+  return { id: runId(run), ...run };
+}
+
+/** One form for requests that mean the same: disciplines in their order, no zero counts, wordings for each. */
+function canonicalRequest(request: TrainRequest, device: string): TrainRequest {
+  const model = request.model.startsWith("run:") ? request.model.slice(0, 4 + 64) : request.model;
+  if (!("facts" in request.data)) return { ...request, model, device };
+  const { facts, wordings, sampler } = request.data;
+  const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
+  const data = {
+    facts: Object.fromEntries(used.map((discipline) => [discipline, facts[discipline]!])),
+    wordings: Object.fromEntries(
+      used.map((discipline) => [discipline, wordings[discipline] ?? wordings.else ?? 1]),
+    ),
+    sampler,
+  };
+  return { ...request, model, device, data };
+}
+
+function dataHashes(request: TrainRequest, root: string): Record<string, string> {
+  if ("text" in request.data) {
+    // gzip bytes differ between versions of zlib: the text counts.
+    if (request.data.text === "base")
+      return { "datasets/text/base.txt": sha256(`${loadBaseText(root).join("\n")}\n`) };
+    return hashesOf(root, ["datasets/text/words.json"]);
+  }
+  const used = Object.keys(request.data.facts);
+  return hashesOf(root, [
+    "datasets/templates/grammars.json",
+    ...used.flatMap((discipline) => [
+      `datasets/facts/${discipline}.jsonl`,
+      `datasets/templates/${discipline}.json`,
+      `datasets/embeddings/${discipline}.bin`,
+    ]),
+  ]);
+}
+
+function hashesOf(root: string, paths: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    paths.map((path) => [relative(root, join(root, path)), sha256File(join(root, path))]),
+  );
+}

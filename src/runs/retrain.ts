@@ -1,0 +1,119 @@
+import { join } from "node:path";
+
+import { LawbookError, mismatch } from "../core/errors.js";
+import { ENGINE } from "../compute/engine.js";
+import { exists, remove } from "../core/files.js";
+import type { RunRecord } from "./record.js";
+import { resolveTrain } from "./resolve.js";
+import { openStore } from "./store.js";
+import { type BatchProgress, executeInChild } from "./worker.js";
+
+/** Digests of a record beside those of the same run trained again. */
+export interface Retrained {
+  readonly id: string;
+  readonly expected: RunDigests;
+  readonly got: RunDigests;
+  readonly equal: boolean;
+}
+
+/** What two trainings of one run must share. */
+export interface RunDigests {
+  readonly weights: string;
+  readonly resultSha256: string;
+}
+
+/** Where a run is trained again. */
+export interface RetrainOptions {
+  readonly root: string;
+  /** The new run and its missing parents are trained below `retrain/` of this home. */
+  readonly home: string;
+  readonly signal?: AbortSignal;
+  readonly progress?: (step: BatchProgress) => void;
+}
+
+/** Seconds of one token and parameter of training on the reference device; from test/bench, one core, Node 20. */
+const SECONDS_PER_TOKEN_PARAMETER = 2.9e-10;
+/** Seconds of start, packing and scoring. */
+const FIXED_SECONDS = 12;
+
+/** What training a record again should take on one core, parents left out. */
+export function plannedSeconds({ result }: RunRecord): number {
+  return FIXED_SECONDS + result.tokens * result.parameters * SECONDS_PER_TOKEN_PARAMETER;
+}
+
+/**
+ * Trains the run of a record again and compares digests; parents whose models are missing come first. The store's own
+ * copy is not used. Throws `engine` for a record of another engine and `data-differs` where an input has changed.
+ */
+export async function retrain(record: RunRecord, options: RetrainOptions): Promise<Retrained> {
+  const { root } = options;
+  const home = join(options.home, "retrain");
+  if (record.engine !== ENGINE) {
+    throw new LawbookError(
+      "engine",
+      mismatch(`Engine of record ${record.id.slice(0, 12)}`, record.engine, `${ENGINE}, this engine`),
+      {
+        hint: "Records of another engine cannot be compared: check out the version that made them.",
+      },
+    );
+  }
+  const known = openStore({ root, home: options.home });
+  const fresh = openStore({ root, home, ignoreCommitted: true });
+  for (const id of record.inputs.parents) {
+    if (exists(join(fresh.folder(id), "model"))) continue;
+    const parent = known.find(id);
+    if (parent === undefined)
+      throw new LawbookError("missing", `Record ${record.id} starts from run ${id}, which is not known.`);
+    await trainAgain(parent, options, home);
+  }
+  remove(join(fresh.folder(record.id), "record.json"));
+  const again = await trainAgain(record, options, home);
+  const expected = digestsOf(record);
+  const got = digestsOf(again);
+  if (record.inputs.parents.length === 0) remove(fresh.folder(record.id));
+  return {
+    id: record.id,
+    expected,
+    got,
+    equal: got.weights === expected.weights && got.resultSha256 === expected.resultSha256,
+  };
+}
+
+async function trainAgain(
+  record: RunRecord,
+  { root, signal, progress }: RetrainOptions,
+  home: string,
+): Promise<RunRecord> {
+  const store = openStore({ root, home, ignoreCommitted: true });
+  const run = resolveTrain(record.request, root, store);
+  if (run.id !== record.id) {
+    const changed = changedInputs(record, run.inputs);
+    throw new LawbookError(
+      "data-differs",
+      mismatch(`Record ${record.id.slice(0, 12)} was made from other inputs`, changed, "those of its record"),
+      {
+        data: { id: record.id, changed },
+      },
+    );
+  }
+  const [again] = await executeInChild([run], {
+    root,
+    home,
+    ignoreCommitted: true,
+    ...(signal === undefined ? {} : { signal }),
+    ...(progress === undefined ? {} : { progress }),
+  });
+  return again!;
+}
+
+function changedInputs({ inputs }: RunRecord, now: RunRecord["inputs"]): string[] {
+  const files = new Set([...Object.keys(inputs.data), ...Object.keys(now.data)]);
+  return [
+    ...(inputs.model.sha256 === now.model.sha256 ? [] : [inputs.model.name]),
+    ...[...files].filter((file) => inputs.data[file] !== now.data[file]).sort(),
+  ];
+}
+
+function digestsOf({ result, resultSha256 }: RunRecord): RunDigests {
+  return { weights: result.weights ?? "none, diverged", resultSha256 };
+}
