@@ -38,3 +38,5 @@ export type { DeviceList } from "./commands/device.js";
 export type { Evaluation } from "./commands/evaluate.js";
 export type { Logits } from "./commands/logits.js";
 export type { RunList } from "./commands/runs.js";
+export type { DataReport } from "./commands/data.js";
+export type { Study } from "./study/study.js";

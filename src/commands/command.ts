@@ -59,11 +59,12 @@ export interface CommandContext {
 export interface Shown {
   /** Plain text, without a trailing newline. Holds no times, paths of this machine or process ids. */
   readonly text: string;
-  readonly json: Json;
+  /** Any value that JSON can carry. */
+  readonly json: unknown;
   /** MIME bundle parts for a cell beside `text/plain`: `application/vnd.vegalite.v5+json` (object), `image/png` (base64). */
   readonly display?: Readonly<Record<string, Json>>;
   /** Rows for a table; a cell shows them as a danfojs DataFrame. */
-  readonly table?: readonly Readonly<Record<string, Json>>[];
+  readonly table?: readonly object[];
   /** Exit code of the command line; 0 where absent. */
   readonly exitCode?: number;
 }

@@ -56,7 +56,7 @@ export const dataCommand: CommandSpec<DataReport> = command({
   examples: ["lawbook data", "lawbook data geography"],
   magics: ["line"],
   resultType: 'import("lawbook").DataReport',
-  run: (args, { root }): Promise<DataReport> => Promise.resolve(describeData(root, args.positionals[0])),
+  run: async (args, { root }): Promise<DataReport> => describeData(root, args.positionals[0]),
   show: ({ disciplines, relations }) =>
     relations === undefined
       ? {

@@ -1,4 +1,3 @@
-import type { Json } from "../core/canonical.js";
 import { autoDevice, type DeviceState, deviceStates, findDevice } from "../compute/devices/list.js";
 import { command, type CommandSpec } from "./command.js";
 import { textTable } from "./table.js";
@@ -46,7 +45,7 @@ export const deviceCommand: CommandSpec<DeviceList> = command({
         reason,
       ]),
     )}\n\nauto: ${auto}`,
-    json: { devices: devices as unknown as Json, auto },
-    table: devices as unknown as Record<string, Json>[],
+    json: { devices: devices, auto },
+    table: devices,
   }),
 });

@@ -1,5 +1,4 @@
 import { loadTokenizer } from "../data/tokenizer.js";
-import type { Json } from "../core/canonical.js";
 import { drawSources } from "../data/mixture.js";
 import { findDevice, autoDevice } from "../compute/devices/list.js";
 import { LawbookError, unknownName } from "../core/errors.js";
@@ -64,7 +63,7 @@ export const evaluateCommand: CommandSpec<Evaluation> = command({
   run: evaluate,
   show: (evaluation) => ({
     text: `${evaluation.model}, ${evaluation.sha256.slice(0, 12)}, ${evaluation.device}\n\n${scoresText(evaluation.scores)}`,
-    json: evaluation as unknown as Json,
+    json: evaluation,
     table: scoreRowsOf(evaluation.scores),
   }),
 });

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 
-import type { Json } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import type { ArmEvidence } from "../laws/evidence.js";
@@ -53,6 +52,7 @@ export const lawCommand: CommandSpec<Study> = command({
     "lawbook law 1 --fresh --accept --json",
   ],
   magics: ["line"],
+  resultType: 'import("lawbook").Study',
   run: runLaw,
   show: showLaw,
 });
@@ -144,7 +144,7 @@ async function showLaw(study: Study): Promise<Shown> {
   };
 }
 
-function studyJson({ law, evidence, verdict, records }: Study): Json {
+function studyJson({ law, evidence, verdict, records }: Study): object {
   const { law: name, number, claim, word, because, pairs, ...numbers } = verdict;
   const { primary, control, secondary, records: digest, ...rest } = evidence;
   const shown = {
@@ -163,7 +163,7 @@ function studyJson({ law, evidence, verdict, records }: Study): Json {
     recordsSha256: digest,
     source: law.rule.source,
   };
-  return shown as unknown as Json;
+  return shown;
 }
 
 function studyText({ law, evidence, verdict }: Study): string {

@@ -10,6 +10,7 @@ import type { ProjectInputs } from "../replay/options.js";
 import { replay } from "../replay/replay.js";
 import { type ReplayReport, reportText } from "../replay/report.js";
 import { plannedSeconds, retrain } from "../runs/retrain.js";
+import type { BatchProgress } from "../runs/worker.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 
 const DEFAULT_TIMEOUT_S = 600;
@@ -79,7 +80,11 @@ function runReplay({ positionals, flags }: Arguments, context: CommandContext): 
     progress,
     inputs: projectInputs(root),
     plannedSeconds,
-    trainAgain: (record, home) => retrain(record, { root, home, signal, progress }),
+    trainAgain: (record, home) => {
+      const label = `record ${record.id.slice(0, 8)}`;
+      const told = (step: BatchProgress): void => progress({ ...step, phase: `${label}, ${step.phase}` });
+      return retrain(record, { root, home, signal, progress: told });
+    },
   });
 }
 

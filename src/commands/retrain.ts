@@ -1,4 +1,3 @@
-import type { Json } from "../core/canonical.js";
 import { EXIT_CODES, LawbookError } from "../core/errors.js";
 import { retrain, type Retrained } from "../runs/retrain.js";
 import { openStore } from "../runs/store.js";
@@ -47,7 +46,7 @@ export const retrainCommand: CommandSpec<Retrained> = command({
       ),
       again.equal ? "equal" : "DIFFERENT",
     ].join("\n"),
-    json: again as unknown as Json,
+    json: again,
     exitCode: again.equal ? 0 : EXIT_CODES["retrain-differs"],
   }),
 });

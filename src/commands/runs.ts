@@ -46,7 +46,7 @@ export const runsCommand: CommandSpec<RunList> = command({
           "",
           detail,
         ].join("\n"),
-        json: runs[0] as unknown as Json,
+        json: runs[0],
       };
     }
     if (rows.length === 0)
@@ -62,7 +62,7 @@ export const runsCommand: CommandSpec<RunList> = command({
           Object.values(row).map((value) => (value === null ? "" : String(value as string | number))),
         ),
       ),
-      json: runs as unknown as Json,
+      json: runs,
       table: rows,
     };
   },

@@ -115,7 +115,7 @@ async function showTrained(trained: TrainedModel): Promise<Shown> {
       inputs: record.inputs,
       result: record.result,
       resultSha256: record.resultSha256,
-    } as unknown as Json,
+    },
     display,
     ...(table === "" ? {} : { table: scoreRowsOf(scores) }),
   };

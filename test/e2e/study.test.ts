@@ -1,0 +1,115 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { canonicalJson } from "../../src/core/canonical.js";
+import { balanceThenDiversityUnder } from "../../src/laws/balance-then-diversity.js";
+import { balanceThenDiversityRule as rule } from "../../src/laws/balance-then-diversity.rule.js";
+import { newCheckpoint, writeCheckpoint } from "../../src/model/checkpoint.js";
+import { SIZES } from "../../src/model/config.js";
+import { execute } from "../../src/runs/execute.js";
+import { resolveTrain, tokenizerFolder } from "../../src/runs/resolve.js";
+import { openStore } from "../../src/runs/store.js";
+import { planStudy, runStudy } from "../../src/study/run.js";
+import { STUDY_FILES, studyFiles } from "../../src/study/study.js";
+import type { Executor } from "../../src/sweep/local.js";
+import { temporaryProject, type TemporaryProject } from "../support/project.js";
+
+/** Law 1 with trainings of three steps, from random weights: every part runs, nothing can be learnt. */
+const tiny = balanceThenDiversityUnder({
+  ...rule,
+  settings: {
+    training: {
+      ...rule.settings.training,
+      steps: 3,
+      batch: 8,
+      schedule: { kind: "constant", warmup: 0, floor: 1 },
+    },
+    small: { ...rule.settings.small, facts: 4, wordings: { copies: 1, diverse: 3 } },
+    large: { facts: 6, wordings: 2 },
+    control: { smallFacts: 6, largeWordings: 3 },
+  },
+});
+
+let project: TemporaryProject;
+let trained = 0;
+const inThisProcess: Executor = async (runs, { root, home }) => {
+  const store = openStore({ root, home, ignoreCommitted: true });
+  const records = [];
+  for (const run of runs) {
+    const known = store.find(run.id);
+    if (known === undefined) trained++;
+    records.push(known ?? (await execute(run, { root, store })));
+  }
+  return records;
+};
+
+beforeAll(async () => {
+  project = temporaryProject();
+  mkdirSync(project.path("datasets/models"), { recursive: true });
+  for (const name of ["embeddings", "facts", "templates", "tokenizer"]) {
+    symlinkSync(resolve("datasets", name), project.path(`datasets/${name}`));
+  }
+  const model = newCheckpoint(SIZES.xs, 1, tokenizerFolder(project.root));
+  await writeCheckpoint(project.path("datasets/models/xs-instruct"), model);
+});
+afterAll(() => project.remove());
+
+describe("a study from requests to figure", () => {
+  const study = (home: string): ReturnType<typeof runStudy> =>
+    runStudy(tiny, [101], "pilot", { root: project.root, home: project.path(home), executor: inThisProcess });
+
+  it("trains every arm, answers the second time from the store, and repeats a run to the byte in a new one", async () => {
+    const first = await study("one");
+    expect(trained).toBe(7);
+    expect(first.verdict.word).toBe("not a test");
+    expect(first.evidence.seeds).toEqual([101]);
+    expect(first.evidence.arms.map(({ arm, consumed }) => [arm, consumed?.facts])).toContainEqual([
+      "instruct",
+      undefined,
+    ]);
+    expect(first.records.map(({ request }) => canonicalJson(request)).sort()).toEqual(
+      planStudy(tiny, [101])
+        .map(({ request }) => canonicalJson(request))
+        .sort(),
+    );
+    const files = await studyFiles(first);
+
+    await study("one");
+    expect(trained).toBe(7);
+
+    const elsewhere = openStore({ root: project.root, home: project.path("two") });
+    const balanced = canonicalJson(tiny.arms(101)["balanced"]);
+    const record = first.records.find(({ request }) => canonicalJson(request) === balanced)!;
+    const { outcome, result, resultSha256, ...run } = record;
+    // As it comes back from records.jsonl, where canonical JSON has sorted the disciplines.
+    const readBack = JSON.parse(canonicalJson(run.request)) as typeof run.request;
+    const again = resolveTrain(readBack, project.root, elsewhere);
+    expect(await execute(again, { root: project.root, store: elsewhere })).toEqual({
+      ...run,
+      outcome,
+      result,
+      resultSha256,
+    });
+    expect(Object.keys(files)).toEqual([...STUDY_FILES]);
+    expect(new TextDecoder().decode(files["figure.svg"])).toContain("not a test (1 pilot seed");
+  });
+
+  it("refuses a pilot on law seeds before anything is trained", async () => {
+    const before = trained;
+    for (const [seeds, purpose] of [
+      [[1, 2, 3], "pilot"],
+      [[101], "law"],
+    ] as const) {
+      await expect(
+        runStudy(tiny, seeds, purpose, {
+          root: project.root,
+          home: project.path("three"),
+          executor: inThisProcess,
+        }),
+      ).rejects.toMatchObject({ code: "usage" });
+    }
+    expect(trained).toBe(before);
+  });
+});

@@ -1,0 +1,123 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import type { Arguments, CommandContext } from "../../../src/commands/command.js";
+import { lawCommand } from "../../../src/commands/law.js";
+import { canonicalJson } from "../../../src/core/canonical.js";
+import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
+import { conclude, STUDY_FILES, studyFiles } from "../../../src/study/study.js";
+import { temporaryProject, type TemporaryProject } from "../../support/project.js";
+import { PILOT_LIKE, plantedStudy } from "../../support/records.js";
+
+const REPORT = "reports/balance-then-diversity";
+let committed: Record<string, Uint8Array>;
+let project: TemporaryProject;
+
+beforeAll(async () => {
+  committed = await studyFiles(conclude(law, plantedStudy(law.rule.seeds, PILOT_LIKE)));
+});
+beforeEach(() => {
+  project = temporaryProject();
+  for (const name of STUDY_FILES) project.put(`${REPORT}/${name}`, committed[name]!);
+});
+afterEach(() => project.remove());
+
+const context = (): CommandContext => ({
+  cwd: project.root,
+  root: project.root,
+  home: project.path(".lawbook"),
+  env: {},
+  signal: new AbortController().signal,
+  progress: () => undefined,
+});
+const run = (flags: Arguments["flags"] = {}, positionals = ["1"]): ReturnType<typeof lawCommand.run> =>
+  lawCommand.run({ flags, positionals }, context());
+
+describe("lawbook law N", () => {
+  it("recomputes the verdict from committed records and writes nothing", async () => {
+    const before = project.snapshot();
+    const study = await run();
+    const { json, text, display } = await lawCommand.show(study);
+    const report = JSON.parse(project.read(`${REPORT}/verdict.json`));
+    expect(json).toMatchObject({
+      law: "balance-then-diversity",
+      number: 1,
+      n: 10,
+      verdict: "supported",
+      effect: report.verdict.effect,
+      interval: report.verdict.interval,
+      p: report.verdict.p,
+      adjustedP: report.verdict.adjustedP,
+      control: { mean: report.evidence.control.mean, failed: false },
+    });
+    expect(json).toHaveProperty("arms", report.evidence.arms);
+    expect(text).toContain("● Law 1, Balance-then-Diversity: supported (10 seeds)");
+    for (const part of [
+      "Holm-adjusted = 0.008",
+      "control",
+      "small discipline alone",
+      "large disciplines lose",
+    ]) {
+      expect(text).toContain(part);
+    }
+    expect(canonicalJson(display!["application/vnd.vegalite.v5+json"])).toBe(
+      project.read(`${REPORT}/figure.json`).trimEnd(),
+    );
+    expect(Buffer.from(display!["image/png"] as string, "base64").equals(committed["figure.png"]!)).toBe(
+      true,
+    );
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  it("judges some of the seeds, and calls nine not a test", async () => {
+    const { verdict, records } = await run({ seeds: "1-9" });
+    expect(verdict.word).toBe("not a test");
+    expect(records).toHaveLength(63);
+  });
+
+  it("writes with --accept what is drawn from the records", async () => {
+    const before = project.snapshot();
+    for (const name of ["figure.svg", "figure.png", "verdict.json"])
+      project.put(`${REPORT}/${name}`, "damaged");
+    await run({ accept: true });
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  it("says how to begin where there is no report", async () => {
+    project.remove();
+    project = temporaryProject();
+    await expect(run()).rejects.toThrow(/There is no file .*rule\.json[\s\S]*--fresh --accept/);
+  });
+
+  it("names a damaged record", async () => {
+    project.put(`${REPORT}/records.jsonl`, project.read(`${REPORT}/records.jsonl`).replace('"chance":0.25', '"chance":0.24')); // prettier-ignore
+    await expect(run()).rejects.toMatchObject({ code: "record-damaged", exitCode: 24 });
+  });
+
+  it.each([
+    [{ seeds: "1,101" }, /Seeds of a law run.*got \[1,101\]/],
+    [{ seeds: "11" }, /a count from 1 to 10/],
+    [{ seeds: "0" }, /a count from 1 to 10/],
+    [{ seeds: "1,2,11" }, /distinct seeds of the rule/],
+    [{ seeds: "2,2" }, /distinct seeds of the rule/],
+    [{ seeds: "five" }, /expected a count, or a list/],
+    [{ seeds: "1-" }, /expected a count, or a list/],
+    [{ seeds: "3-1" }, /Seeds of a pilot run|Seeds of a law run/],
+    [{ seeds: "1-9999999" }, /expected a count, or a list/],
+    [{ jobs: 0 }, /--jobs: got 0, expected a whole number/],
+    [{ jobs: 1.5 }, /--jobs/],
+  ])("refuses %j before anything runs", async (flags, message) => {
+    const before = project.snapshot();
+    await expect(run({ fresh: true, accept: true, ...flags })).rejects.toThrow(message);
+    await expect(run({ fresh: true, ...flags })).rejects.toMatchObject({ code: "usage" });
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  it("refuses an unknown law and seeds without records", async () => {
+    await expect(run({}, ["7"])).rejects.toThrow(
+      /Unknown law: got "7", expected one of 1 \(balance-then-diversity\)/,
+    );
+    await expect(run({ seeds: "101" })).rejects.toThrow(/Seeds without committed records: got \[101\]/);
+    // A count below ten asks for pilot seeds, and these records are of law seeds.
+    await expect(run({ seeds: "3" })).rejects.toThrow(/got \[101,102,103\]/);
+  });
+});
