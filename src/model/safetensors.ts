@@ -134,11 +134,16 @@ function decode(bytes: Uint8Array, type: StoredType): Float32Array {
   return result;
 }
 
+/** Smallest positive float16, 2^-24. */
+const SMALLEST_HALF = 1 / 16777216;
+const view = new DataView(new ArrayBuffer(4));
+
 function halfToFloat(word: number): number {
   const sign = word & 0x8000 ? -1 : 1;
   const exponent = (word >> 10) & 0x1f;
   const fraction = word & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0) return sign * fraction * SMALLEST_HALF;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  view.setUint32(0, ((exponent + 112) << 23) | (fraction << 13));
+  return sign * view.getFloat32(0);
 }
