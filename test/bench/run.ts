@@ -45,16 +45,32 @@ async function main(): Promise<void> {
       const lora = method === "full" ? undefined : { rank: 8, alpha: 16, targets: ALL_LINEAR };
       for (const device of DEVICES) {
         const started = monotonicMs();
-        const step = trainingStep({ config, lora, shape: { lines, tokens: TOKENS, targets }, decay: 0, clip: 1 });
+        const step = trainingStep({
+          config,
+          lora,
+          shape: { lines, tokens: TOKENS, targets },
+          decay: 0,
+          clip: 1,
+        });
         const program = await device.compile(step.graph);
         if (lora !== undefined) program.load(frozenValues(config, weights));
         for (const { name, parameters } of step.groups) {
           const values = pack(parameters, lora === undefined ? weights : newLora(config, lora, 1));
           const zeros = new Float32Array(values.length);
-          program.load({ [stateName("p", name)]: values, [stateName("m", name)]: zeros, [stateName("v", name)]: zeros });
+          program.load({
+            [stateName("p", name)]: values,
+            [stateName("m", name)]: zeros,
+            [stateName("v", name)]: zeros,
+          });
         }
         await once({ program, step }, 1);
-        entries.push({ name: [size, method, device.name], program, step, firstMs: monotonicMs() - started, times: [] });
+        entries.push({
+          name: [size, method, device.name],
+          program,
+          step,
+          firstMs: monotonicMs() - started,
+          times: [],
+        });
       }
     }
   }
@@ -66,14 +82,22 @@ async function main(): Promise<void> {
     }
   }
   const tokens = rows.reduce((total, { ids }) => total + ids.length, 0);
-  console.log(`${cpus()[0]!.model}, Node ${process.version}, 1 thread, 32 rows (${tokens} tokens in ${lines} lines of ${TOKENS}), ${rounds} rounds\n`);
+  console.log(
+    `${cpus()[0]!.model}, Node ${process.version}, 1 thread, 32 rows (${tokens} tokens in ${lines} lines of ${TOKENS}), ${rounds} rounds\n`,
+  );
   console.log(
     textTable(
       ["size", "method", "device", "best ms", "median ms", "first step ms", "steps/s"],
       entries.map(({ name, firstMs, times }) => {
         const sorted = [...times].sort((a, b) => a - b);
         const median = sorted[Math.floor(sorted.length / 2)]!;
-        return [...name, sorted[0]!.toFixed(1), median.toFixed(1), firstMs.toFixed(0), (1000 / median).toFixed(1)];
+        return [
+          ...name,
+          sorted[0]!.toFixed(1),
+          median.toFixed(1),
+          firstMs.toFixed(0),
+          (1000 / median).toFixed(1),
+        ];
       }),
     ),
   );
@@ -82,9 +106,15 @@ async function main(): Promise<void> {
 
 async function once({ program, step }: Pick<Entry, "program" | "step">, t: number): Promise<void> {
   const scalars = step.groups.flatMap(({ name }) =>
-    Object.entries(adamwScalars(ADAMW, t, 0.001, 0)).map(([key, value]) => [`${key}.${name}`, Float32Array.of(value as number)]),
+    Object.entries(adamwScalars(ADAMW, t, 0.001, 0)).map(([key, value]) => [
+      `${key}.${name}`,
+      Float32Array.of(value as number),
+    ]),
   );
-  await program.run({ ...batchFeeds(packRows(rows, TOKENS, lines), targets), ...Object.fromEntries(scalars) });
+  await program.run({
+    ...batchFeeds(packRows(rows, TOKENS, lines), targets),
+    ...Object.fromEntries(scalars),
+  });
 }
 
 await main();

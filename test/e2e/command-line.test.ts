@@ -2,7 +2,15 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { copy, listFiles, makeTemporaryFolder, readBytes, readText, remove, writeAtomic } from "../../src/core/files.js";
+import {
+  copy,
+  listFiles,
+  makeTemporaryFolder,
+  readBytes,
+  readText,
+  remove,
+  writeAtomic,
+} from "../../src/core/files.js";
 import { runProgram, startProgram } from "../../src/core/process.js";
 import type { RunRecord } from "../../src/runs/record.js";
 
@@ -12,7 +20,10 @@ const home = join(work, "home");
 afterAll(() => remove(work));
 
 function lawbook(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return runProgram(process.execPath, [join(root, "dist/cli.js"), ...args], { cwd: work, env: { ...process.env, LAWBOOK_HOME: home } });
+  return runProgram(process.execPath, [join(root, "dist/cli.js"), ...args], {
+    cwd: work,
+    env: { ...process.env, LAWBOOK_HOME: home },
+  });
 }
 
 function file(name: string, text: string): string {
@@ -33,7 +44,19 @@ device: reference
 describe("lawbook", () => {
   it("explains itself", () => {
     expect(lawbook("--help")).toMatchObject({ status: 0, stderr: "" });
-    for (const verb of ["train", "evaluate", "logits", "runs", "data", "device", "law", "retrain", "replay", "kernel", "doctor"]) {
+    for (const verb of [
+      "train",
+      "evaluate",
+      "logits",
+      "runs",
+      "data",
+      "device",
+      "law",
+      "retrain",
+      "replay",
+      "kernel",
+      "doctor",
+    ]) {
       const { status, stdout } = lawbook(verb, "--help");
       expect(status, verb).toBe(0);
       expect(stdout, verb).toContain(`lawbook ${verb}`);
@@ -106,28 +129,73 @@ steps: 8
 seed: 1
 device: reference
 `;
-    expect((JSON.parse(lawbook("train", file("words.yml", words), "--json").stdout) as RunRecord).id).toBe(record.id);
+    expect((JSON.parse(lawbook("train", file("words.yml", words), "--json").stdout) as RunRecord).id).toBe(
+      record.id,
+    );
+  });
+
+  it("gives the same record in another time zone, language, folder and home", () => {
+    const elsewhere = runProgram(
+      process.execPath,
+      [join(root, "dist/cli.js"), "train", join(work, "request.yml"), "--json"],
+      {
+        cwd: root,
+        env: {
+          ...process.env,
+          LAWBOOK_HOME: join(work, "other"),
+          TZ: "Asia/Tokyo",
+          LANG: "tr_TR.UTF-8",
+          LC_ALL: "tr_TR.UTF-8",
+        },
+      },
+    );
+    expect(JSON.parse(elsewhere.stdout)).toEqual(record);
   });
 
   it("is listed, shown, evaluated, looked into and trained again to equal digests", () => {
     const id = record.id.slice(0, 12);
     expect(lawbook("runs").stdout).toContain(id);
-    expect((JSON.parse(lawbook("runs", id, "--json").stdout) as RunRecord).resultSha256).toBe(record.resultSha256);
-    const evaluated = JSON.parse(lawbook("evaluate", `run:${id}`, "--json").stdout) as { scores: RunRecord["result"]["scores"] };
+    expect((JSON.parse(lawbook("runs", id, "--json").stdout) as RunRecord).resultSha256).toBe(
+      record.resultSha256,
+    );
+    const evaluated = JSON.parse(lawbook("evaluate", `run:${id}`, "--json").stdout) as {
+      scores: RunRecord["result"]["scores"];
+    };
     expect(evaluated.scores).toEqual(record.result.scores);
-    const { logits } = JSON.parse(lawbook("logits", `run:${id}`, "--ids", "1,2,3", "--json").stdout) as { logits: number[][] };
+    const { logits } = JSON.parse(lawbook("logits", `run:${id}`, "--ids", "1,2,3", "--json").stdout) as {
+      logits: number[][];
+    };
     expect(logits.map((row) => row.length)).toEqual([2048, 2048, 2048]);
     const { status, stdout } = lawbook("retrain", id, "--json");
-    expect(JSON.parse(stdout)).toMatchObject({ equal: true, got: { weights: record.result.weights, resultSha256: record.resultSha256 } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      equal: true,
+      got: { weights: record.result.weights, resultSha256: record.resultSha256 },
+    });
     expect(status).toBe(0);
   });
 
   it.each([
     ["an unknown field", REQUEST + "stpes: 3\n", "stpes, line 9: unknown field"],
-    ["a negative rank", REQUEST + "method: { kind: lora, rank: -1, alpha: 2 }\n", "method.rank, line 9: got -1"],
-    ["a rank above the width", REQUEST + "method: { kind: lora, rank: 65, alpha: 2 }\n", "got 65, expected at most 64"],
-    ["an unknown target", REQUEST + "method: { kind: lora, rank: 2, alpha: 2, targets: [query] }\n", 'Unknown target module: got "query"'],
-    ["more facts than there are", REQUEST.replace("geography: 24", "geography: 3999"), "data.facts.geography: got 3999, expected at most"],
+    [
+      "a negative rank",
+      REQUEST + "method: { kind: lora, rank: -1, alpha: 2 }\n",
+      "method.rank, line 9: got -1",
+    ],
+    [
+      "a rank above the width",
+      REQUEST + "method: { kind: lora, rank: 65, alpha: 2 }\n",
+      "got 65, expected at most 64",
+    ],
+    [
+      "an unknown target",
+      REQUEST + "method: { kind: lora, rank: 2, alpha: 2, targets: [query] }\n",
+      'Unknown target module: got "query"',
+    ],
+    [
+      "more facts than there are",
+      REQUEST.replace("geography: 24", "geography: 3999"),
+      "data.facts.geography: got 3999, expected at most",
+    ],
     ["more wordings than there are", REQUEST.replace("else: 4", "else: 4000"), "the wordings of"],
     ["an unknown size", REQUEST.replace("new:xs", "new:xxs"), 'Unknown model size: got "xxs"'],
     ["lines shorter than a row", REQUEST + "tokens: 16\n", "is too long"],
@@ -152,22 +220,32 @@ device: reference
       expect(status).toBe(2);
       return stderr;
     };
-    expect(tried(weights.subarray(0, weights.length - 5))).toContain(`got ${weights.length - 5}, expected ${weights.length} bytes`);
+    expect(tried(weights.subarray(0, weights.length - 5))).toContain(
+      `got ${weights.length - 5}, expected ${weights.length} bytes`,
+    );
     expect(tried(new Uint8Array(0))).toContain("it is truncated: got 0");
     const broken = weights.slice();
     new DataView(broken.buffer, broken.byteOffset).setUint32(broken.length - 4, 0x7fc00000, true);
     expect(tried(broken)).toContain("has a value that is not finite");
-    const renamed = new TextDecoder("latin1").decode(weights).replace("model.norm.weight", "model.nrom.weight");
-    expect(tried(Uint8Array.from(renamed, (letter) => letter.charCodeAt(0)))).toContain("has no tensor model.norm.weight");
+    const renamed = new TextDecoder("latin1")
+      .decode(weights)
+      .replace("model.norm.weight", "model.nrom.weight");
+    expect(tried(Uint8Array.from(renamed, (letter) => letter.charCodeAt(0)))).toContain(
+      "has no tensor model.norm.weight",
+    );
   });
 
   it("killed at its height goes on from its last checkpoint to the same bytes", async () => {
     const long = REQUEST.replace("steps: 8", "steps: 120").replace("batch: 8", "batch: 2");
     const other = join(work, "killed");
-    const child = startProgram(process.execPath, [join(root, "dist/cli.js"), "train", file("long.yml", long)], {
-      cwd: work,
-      env: { ...process.env, LAWBOOK_HOME: other },
-    });
+    const child = startProgram(
+      process.execPath,
+      [join(root, "dist/cli.js"), "train", file("long.yml", long)],
+      {
+        cwd: work,
+        env: { ...process.env, LAWBOOK_HOME: other },
+      },
+    );
     for (let waited = 0; !listFiles(other).some((name) => name.endsWith("state.safetensors")); waited += 50) {
       expect(waited).toBeLessThan(60_000);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -179,6 +257,8 @@ device: reference
       env: { ...process.env, LAWBOOK_HOME: other },
     });
     const whole = lawbook("train", "long.yml", "--json");
-    expect((JSON.parse(resumed.stdout) as RunRecord).result).toEqual((JSON.parse(whole.stdout) as RunRecord).result);
+    expect((JSON.parse(resumed.stdout) as RunRecord).result).toEqual(
+      (JSON.parse(whole.stdout) as RunRecord).result,
+    );
   });
 });

@@ -12,7 +12,10 @@ const digests = readJson(join(here, "../fixtures/reference-digests.json")) as Re
 it.each(["1", "2"])(
   "a fresh process with %s threads gives the committed bytes of weights and optimiser slots for this engine number",
   (threads) => {
-    const { stdout, stderr, status } = runProgram(process.execPath, [join(here, "../support/reference-digest.mjs"), threads]);
+    const { stdout, stderr, status } = runProgram(process.execPath, [
+      join(here, "../support/reference-digest.mjs"),
+      threads,
+    ]);
     expect(stderr).toBe("");
     expect(status).toBe(0);
     // Other bytes are another engine: raise ENGINE, add its digests here, and make the committed study again.

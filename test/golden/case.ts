@@ -38,7 +38,11 @@ export function listCases(root: string): GoldenCase[] {
 }
 
 /** Differences between a case and what was computed: one line a leaf. Empty where all leaves agree. */
-export function differences(golden: GoldenCase, computed: Readonly<Record<string, unknown>>, ignored: Runner["ignored"]): string[] {
+export function differences(
+  golden: GoldenCase,
+  computed: Readonly<Record<string, unknown>>,
+  ignored: Runner["ignored"],
+): string[] {
   const found: string[] = [];
   const { rtol, atol } = golden.tolerance;
   const close = (got: number, expected: number): boolean =>
@@ -52,7 +56,11 @@ export function differences(golden: GoldenCase, computed: Readonly<Record<string
       } else expected.forEach((item, index) => visit(`${path}[${index}]`, item, list[index]));
     } else if (typeof expected === "object" && expected !== null) {
       for (const [key, item] of Object.entries(expected)) {
-        visit(path === "" ? key : `${path}.${key}`, item, (got as Record<string, unknown> | undefined)?.[key]);
+        visit(
+          path === "" ? key : `${path}.${key}`,
+          item,
+          (got as Record<string, unknown> | undefined)?.[key],
+        );
       }
     } else if (path.startsWith("tensor_files.")) {
       compareTensors(path, readTensors(join(golden.folder, expected as string)), got as Weights | undefined);
@@ -63,7 +71,8 @@ export function differences(golden: GoldenCase, computed: Readonly<Record<string
       }
     } else if (typeof got === "number" && typeof expected === "string") {
       if (String(got) !== expected) found.push(`${path}: got ${got}, expected ${expected}`);
-    } else if (got !== expected) found.push(`${path}: got ${JSON.stringify(got)}, expected ${JSON.stringify(expected)}`);
+    } else if (got !== expected)
+      found.push(`${path}: got ${JSON.stringify(got)}, expected ${JSON.stringify(expected)}`);
   };
   const compareTensors = (path: string, expected: Weights, got: Weights | undefined): void => {
     for (const [name, { shape, data }] of expected) {

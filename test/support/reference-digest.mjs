@@ -39,7 +39,10 @@ async function digest(lora) {
     }));
     const lr = learningRate({ kind: "cosine", warmup: 2, floor: 0.1 }, 0.005, t, STEPS);
     const scalars = step.groups.flatMap(({ name, decay }) =>
-      Object.entries(adamwScalars(ADAMW, t, lr, decay)).map(([key, value]) => [`${key}.${name}`, Float32Array.of(value)]),
+      Object.entries(adamwScalars(ADAMW, t, lr, decay)).map(([key, value]) => [
+        `${key}.${name}`,
+        Float32Array.of(value),
+      ]),
     );
     const result = await program.run({
       ...batchFeeds(packRows(rows, shape.tokens, shape.lines), shape.targets),
@@ -51,7 +54,9 @@ async function digest(lora) {
   const hash = createHash("sha256");
   const state = await program.state();
   for (const name of Object.keys(state).sort()) {
-    hash.update(name).update(new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength));
+    hash
+      .update(name)
+      .update(new Uint8Array(state[name].buffer, state[name].byteOffset, state[name].byteLength));
   }
   await program.dispose();
   return hash.digest("hex");

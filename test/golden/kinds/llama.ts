@@ -36,7 +36,13 @@ function feedsOf({ input_ids: ids, labels }: Batch): { feeds: Feeds; targets: nu
   );
   const targets = weights.reduce((a, b) => a + b, 0);
   return {
-    feeds: { ids: batch.ids, positions: batch.positions, bias: attentionBias(batch), labels: next, weights: weights.map((w) => w / targets) },
+    feeds: {
+      ids: batch.ids,
+      positions: batch.positions,
+      bias: attentionBias(batch),
+      labels: next,
+      weights: weights.map((w) => w / targets),
+    },
     targets,
   };
 }
@@ -55,7 +61,10 @@ function load(program: Program, step: TrainingStep, { weights }: Checkpoint): vo
 function scalars(step: TrainingStep, t: number, lr: number): Feeds {
   return Object.fromEntries(
     step.groups.flatMap(({ name, decay }) =>
-      Object.entries(adamwScalars(ADAMW, t, lr, decay)).map(([key, value]) => [`${key}.${name}`, Float32Array.of(value as number)]),
+      Object.entries(adamwScalars(ADAMW, t, lr, decay)).map(([key, value]) => [
+        `${key}.${name}`,
+        Float32Array.of(value as number),
+      ]),
     ),
   );
 }
@@ -88,7 +97,9 @@ export const llama: Runner = {
     const once = await program.run({ ...first.feeds, ...scalars(probe, 1, 0) });
     await program.dispose();
     const gradients = new Map<string, Weight>(
-      probe.groups.flatMap(({ parameters }, index) => [...unpackValues(parameters, once[`gradient.${index}`] as Float32Array)]),
+      probe.groups.flatMap(({ parameters }, index) => [
+        ...unpackValues(parameters, once[`gradient.${index}`] as Float32Array),
+      ]),
     );
 
     const step = trainingStep(options);
@@ -97,14 +108,19 @@ export const llama: Runner = {
     const losses: number[] = [];
     const norms: number[] = [];
     for (const [index, batch] of batches.entries()) {
-      const { loss, norm } = await training.run({ ...feedsOf(batch).feeds, ...scalars(step, index + 1, optimizer.lr) });
+      const { loss, norm } = await training.run({
+        ...feedsOf(batch).feeds,
+        ...scalars(step, index + 1, optimizer.lr),
+      });
       losses.push(loss![0]!);
       norms.push(norm![0]!);
     }
     const state = await training.state();
     await training.dispose();
     const trained = new Map<string, Weight>(
-      step.groups.flatMap(({ name, parameters }) => [...unpackValues(parameters, state[stateName("p", name)]!)]),
+      step.groups.flatMap(({ name, parameters }) => [
+        ...unpackValues(parameters, state[stateName("p", name)]!),
+      ]),
     );
     const shape = [rows.length, tokens, checkpoint.config.vocabulary];
     return {

@@ -47,7 +47,11 @@ export const tIntervalOf: Runner = {
       sd: standardDeviation(x),
       sem: standardDeviation(x) / Math.sqrt(x.length),
       df: x.length - 1,
-      intervals: levels.map((level) => ({ level, ...tInterval(x, level), t_quantile: tQuantile((1 + level) / 2, x.length - 1) })),
+      intervals: levels.map((level) => ({
+        level,
+        ...tInterval(x, level),
+        t_quantile: tQuantile((1 + level) / 2, x.length - 1),
+      })),
     });
   },
 };
@@ -57,7 +61,10 @@ export const adjustedP: Runner = {
   ignored: { bonferroni: NO_CALLER, fdr_by: NO_CALLER, hommel: NO_CALLER },
   run: ({ inputs }) => {
     const { p, alpha } = inputs as { p: number[]; alpha: number };
-    const judged = (adjusted: number[]): object => ({ p_adjusted: adjusted, reject: adjusted.map((value) => value <= alpha) });
+    const judged = (adjusted: number[]): object => ({
+      p_adjusted: adjusted,
+      reject: adjusted.map((value) => value <= alpha),
+    });
     return Promise.resolve({ holm: judged(holm(p)), fdr_bh: judged(benjaminiHochberg(p)) });
   },
 };
@@ -66,7 +73,12 @@ export const adjustedP: Runner = {
 export const vendi: Runner = {
   ignored: { eigenvalues_of_K_over_n: "the project keeps the score alone" },
   run: ({ inputs }) => {
-    const { K: kernel, X: vectors, q: orders, p: weights } = inputs as {
+    const {
+      K: kernel,
+      X: vectors,
+      q: orders,
+      p: weights,
+    } = inputs as {
       K: number[][];
       X: number[][];
       q: (number | "inf")[];

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import { stream } from "../../../src/core/random.js";
-import { clusters, diverseWalk, farthestFirst, shuffledWalk, unit, vendiScore } from "../../../src/data/diversity.js";
+import {
+  clusters,
+  diverseWalk,
+  farthestFirst,
+  shuffledWalk,
+  unit,
+  vendiScore,
+} from "../../../src/data/diversity.js";
 
 const at = (degrees: number): Float64Array => {
   const angle = (degrees * Math.PI) / 180;

@@ -26,9 +26,13 @@ describe("shares of the sources", () => {
   });
 
   it("refuse empty sources and settings out of range", () => {
-    expect(() => shares({ kind: "balanced" }, [], 1)).toThrow("Sizes of the sources: got [], expected positive numbers.");
+    expect(() => shares({ kind: "balanced" }, [], 1)).toThrow(
+      "Sizes of the sources: got [], expected positive numbers.",
+    );
     expect(() => shares({ kind: "balanced" }, [3, 0], 1)).toThrow("positive numbers");
-    expect(() => shares({ kind: "temperature", temperature: 0.5 }, [1, 2], 1)).toThrow("temperature: got 0.5");
+    expect(() => shares({ kind: "temperature", temperature: 0.5 }, [1, 2], 1)).toThrow(
+      "temperature: got 0.5",
+    );
     expect(() => shares({ kind: "unimax", cap: 0 }, [1, 2], 1)).toThrow("cap: got 0");
   });
 

@@ -10,11 +10,21 @@ import { openStore } from "../../../src/runs/store.js";
 const root = makeTemporaryFolder("lawbook-store");
 afterEach(() => remove(root));
 const home = join(root, "home");
-const OBSERVED = { startedAt: "2026-01-01T00:00:00.000Z", durationMs: 1, node: "v20", platform: "linux-x64", peakMemoryMb: 1 };
+const OBSERVED = {
+  startedAt: "2026-01-01T00:00:00.000Z",
+  durationMs: 1,
+  node: "v20",
+  platform: "linux-x64",
+  peakMemoryMb: 1,
+};
 
 function record(seed: number): RunRecord {
   const request = parseTrainRequest({ model: "xs-instruct", data: { facts: { biology: 60 } }, seed });
-  const run = { engine: 1, request, inputs: { model: { name: "xs-instruct", sha256: "0" }, data: {}, parents: [] } };
+  const run = {
+    engine: 1,
+    request,
+    inputs: { model: { name: "xs-instruct", sha256: "0" }, data: {}, parents: [] },
+  };
   return makeRecord({ id: runId(run), ...run }, "finished", {
     graph: "g",
     weights: "w",
@@ -55,7 +65,12 @@ describe("the store", () => {
     writeAtomic(join(root, "reports/law/records.jsonl"), `${recordLine(committed)}\n`);
     const store = openStore({ root, home });
     store.write(own, OBSERVED);
-    expect(store.list().map(({ id }) => id).sort()).toEqual([own.id, committed.id].sort());
+    expect(
+      store
+        .list()
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual([own.id, committed.id].sort());
     expect(store.find(committed.id)).toEqual(committed);
     expect(openStore({ root, home, ignoreCommitted: true }).find(committed.id)).toBeUndefined();
   });

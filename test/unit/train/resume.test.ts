@@ -67,7 +67,12 @@ describe.each([
       const checkpoint = { folder, every: 3, key: "key" };
       const abort = new AbortController();
       const stopped = train(
-        training({ adapter, checkpoint, signal: abort.signal, progress: (step) => step === stopAt && abort.abort() }),
+        training({
+          adapter,
+          checkpoint,
+          signal: abort.signal,
+          progress: (step) => step === stopAt && abort.abort(),
+        }),
       );
       await expect(stopped).rejects.toThrow(`Interrupted after step ${stopAt} of 9.`);
       const resumed = await train(training({ adapter, checkpoint }));
@@ -94,9 +99,13 @@ describe("a checkpoint", () => {
   it("of another run is refused", async () => {
     const abort = new AbortController();
     const checkpoint = { folder, every: 3, key: "one" };
-    await expect(train(training({ checkpoint, signal: abort.signal, progress: () => abort.abort() }))).rejects.toThrow("Interrupted");
+    await expect(
+      train(training({ checkpoint, signal: abort.signal, progress: () => abort.abort() })),
+    ).rejects.toThrow("Interrupted");
     expect(exists(join(folder, "state.safetensors"))).toBe(true);
-    await expect(train(training({ checkpoint: { ...checkpoint, key: "two" } }))).rejects.toThrow('belongs to another run: got "one", expected two.');
+    await expect(train(training({ checkpoint: { ...checkpoint, key: "two" } }))).rejects.toThrow(
+      'belongs to another run: got "one", expected two.',
+    );
   });
 
   it("is not made of a training that diverged", async () => {

@@ -9,7 +9,10 @@ describe("the learning rate", () => {
   it("rises in a line, and falls to near the floor by a cosine", () => {
     expect(learningRate(cosine, 1, 1, 100)).toBeCloseTo(0.25, 12);
     expect(learningRate(cosine, 1, 51, 100)).toBeCloseTo(0.55, 12);
-    expect(learningRate(cosine, 2, 100, 100)).toBeCloseTo(2 * (0.1 + 0.45 * (1 + Math.cos(0.99 * Math.PI))), 12);
+    expect(learningRate(cosine, 2, 100, 100)).toBeCloseTo(
+      2 * (0.1 + 0.45 * (1 + Math.cos(0.99 * Math.PI))),
+      12,
+    );
   });
 
   it("stays at the peak when constant", () => {
@@ -33,6 +36,9 @@ describe("the scalars of AdamW", () => {
     const first = (ADAMW.beta1 * m + g) * (1 - ADAMW.beta1);
     const second = (ADAMW.beta2 * v + g * g) * (1 - ADAMW.beta2);
     const textbook = (0.01 * first) / (1 - 0.9 ** 7) / (Math.sqrt(second / (1 - 0.95 ** 7)) + 1e-8);
-    expect((rate * (ADAMW.beta1 * m + g)) / (Math.sqrt(ADAMW.beta2 * v + g * g) + epsilon)).toBeCloseTo(textbook, 12);
+    expect((rate * (ADAMW.beta1 * m + g)) / (Math.sqrt(ADAMW.beta2 * v + g * g) + epsilon)).toBeCloseTo(
+      textbook,
+      12,
+    );
   });
 });
