@@ -1,13 +1,21 @@
-import type { Json } from "../core/canonical.js";
-import type { TrainResult } from "../runs/record.js";
+import type { Score, TrainResult } from "../runs/record.js";
 import { textTable } from "./table.js";
 
 type Scores = TrainResult["scores"];
 
-/** Scores as rows, one per set and discipline. */
-export function scoreRowsOf(scores: Scores): Record<string, Json>[] {
+/** One row of a table of scores. */
+export interface ScoreRow extends Score {
+  readonly set: string;
+  readonly discipline: string;
+}
+
+/** Scores as rows, one per set and discipline, their columns in one order. */
+export function scoreRowsOf(scores: Scores): ScoreRow[] {
   return Object.entries(scores).flatMap(([set, disciplines]) =>
-    Object.entries(disciplines).map(([discipline, score]) => ({ set, discipline, ...score })),
+    Object.entries(disciplines).map(([discipline, score]) => {
+      const { strict, lenient, majority, chance, logLikelihood, questions } = score;
+      return { set, discipline, strict, lenient, majority, chance, logLikelihood, questions };
+    }),
   );
 }
 
@@ -15,18 +23,14 @@ export function scoreRowsOf(scores: Scores): Record<string, Json>[] {
 export function scoresText(scores: Scores): string {
   const rows = scoreRowsOf(scores);
   if (rows.length === 0) return "";
-  const share = (value: Json | undefined): string => (value as number).toFixed(3);
   return textTable(
     ["set", "discipline", "strict", "lenient", "majority", "chance", "ln p/token", "questions"],
     rows.map((row) => [
-      row["set"] as string,
-      row["discipline"] as string,
-      share(row["strict"]),
-      share(row["lenient"]),
-      share(row["majority"]),
-      share(row["chance"]),
-      (row["logLikelihood"] as number).toFixed(2),
-      String(row["questions"]),
+      row.set,
+      row.discipline,
+      ...[row.strict, row.lenient, row.majority, row.chance].map((share) => share.toFixed(3)),
+      row.logLikelihood.toFixed(2),
+      String(row.questions),
     ]),
   );
 }

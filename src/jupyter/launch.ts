@@ -27,7 +27,7 @@ export interface RunningKernel {
   readonly info: Readonly<Record<string, unknown>>;
   /** Last 8,192 characters that the process itself wrote, for reports of its death. */
   readonly log: () => string;
-  /** Ends the kernel in good order, or kills it after `graceMs` (default 3,000). Cleans up. */
+  /** Ends the kernel in good order, or kills it after `graceMs` (default 5,000). Cleans up. */
   readonly stop: (graceMs?: number) => Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export async function launchKernel(options: LaunchOptions): Promise<RunningKerne
   });
   void exited.then((error) => client.markDead(error));
 
-  const stop = async (graceMs: number = 3000): Promise<void> => {
+  const stop = async (graceMs: number = 5000): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       await client.shutdown(graceMs).catch(() => {});
       await within(exited, graceMs);

@@ -59,9 +59,9 @@ export function runId({ engine, request, inputs }: Omit<ResolvedRun, "id">): str
   return contentId({ engine, request, inputs });
 }
 
-/** Joins a resolved run with what came out. */
+/** Joins a resolved run with what came out, its keys in canonical order: nobody can tell it from one that was read. */
 export function makeRecord(run: ResolvedRun, outcome: RunRecord["outcome"], result: TrainResult): RunRecord {
-  return { ...run, outcome, result, resultSha256: contentId(result) };
+  return JSON.parse(canonicalJson({ ...run, outcome, result, resultSha256: contentId(result) })) as RunRecord;
 }
 
 /** One line of a records file, without the newline. */

@@ -1,0 +1,309 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import type * as TypeScript from "@tslab/typescript-for-tslab";
+import type { CompletionInfo, ConvertResult } from "tslab/dist/converter.js";
+import type { Executor } from "tslab/dist/executor.js";
+
+import { type CellMaps, type MapStep, originalPlace, type Place, scriptName } from "./frames.js";
+import { type ChangedText, prepare, type SourceMapData, waitsAtTopLevel } from "./source-text.js";
+
+// The only file that touches the internals of tslab (1.0.22, pinned): its converter and executor are reused, its
+// protocol layer is not. What it relies on is checked by test/unit/kernel/tslab.test.ts.
+
+/** The compiler that tslab brings. */
+export type Compiler = typeof TypeScript;
+
+/** One message of the compiler about a cell. */
+export interface CellDiagnostic {
+  /** Where it starts; undefined for another file. */
+  readonly place: Place | undefined;
+  /** Characters that it covers on its line, at least 1. */
+  readonly length: number;
+  readonly code: number;
+  readonly message: string;
+  /** Name of another file that is at fault. */
+  readonly file: string | undefined;
+}
+
+/** What became of a cell. */
+export type CellOutcome =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "done" }
+  | { readonly kind: "diagnostics"; readonly diagnostics: readonly CellDiagnostic[] }
+  | { readonly kind: "error"; readonly error: unknown };
+
+/** TypeScript cells that share their variables. One per process: tslab keeps its state in globals. */
+export interface Cells {
+  readonly compiler: Compiler;
+  /** Maps of the cells that ran, by count, for stack traces. */
+  readonly maps: ReadonlyMap<number, CellMaps>;
+  /** Runs a cell. `onPhase` hears when conversion ends and when the synchronous part ends. */
+  execute(
+    source: ChangedText,
+    count: number,
+    onPhase: (phase: "running" | "waiting") => void,
+  ): Promise<CellOutcome>;
+  /** Gives up the cell that waits: its promise is forgotten and its variables are not declared. */
+  abandon(): void;
+  /** Completions at a UTF-16 offset. */
+  complete(source: string, offset: number): CompletionInfo;
+  /** Help at a UTF-16 offset, undefined where the name is unknown. */
+  inspect(source: string, offset: number): string | undefined;
+  /** Names of the variables of earlier cells. */
+  names(): string[];
+}
+
+/** What cells may import from any folder: package name -> its folder. */
+export type Packages = Readonly<Record<string, string>>;
+
+const load = createRequire(import.meta.url);
+
+/** Version of the compiler, without loading it. */
+export function compilerVersion(): string {
+  return (loadFromTslab()("@tslab/typescript-for-tslab/package.json") as { version: string }).version;
+}
+
+/** Sends what `import { display } from "tslab"` shows. */
+export function redirectTslabDisplay(
+  show: (data: Record<string, unknown>, id: string | undefined, update: boolean) => void,
+): void {
+  const jupyter = load("tslab/dist/jupyter.js") as {
+    lastWriteDisplayData: (
+      data: { data: Record<string, string | Uint8Array>; transient?: { display_id?: string } },
+      update: boolean,
+    ) => void;
+  };
+  jupyter.lastWriteDisplayData = ({ data, transient }, update) =>
+    show(
+      Object.fromEntries(
+        Object.entries(data).map(([type, value]) => [
+          type,
+          typeof value === "string" ? value : Buffer.from(value).toString("base64"),
+        ]),
+      ),
+      transient?.display_id,
+      update,
+    );
+}
+
+/** Loads compiler and converter in four turns of the event loop, so that requests are answered in between. */
+export async function openCells(cwd: string, packages: Packages): Promise<Cells> {
+  await nextTurn();
+  const real = loadFromTslab()("@tslab/typescript-for-tslab") as Compiler;
+  await nextTurn();
+  resolvePackages(real, cwd, packages);
+  const maps: { inner: SourceMapData | undefined; outer: SourceMapData | undefined } = {
+    inner: undefined,
+    outer: undefined,
+  };
+  replaceCompiler(real, {
+    // `types`: the same globals in every folder.
+    options: { inlineSourceMap: true, types: ["node", "lawbook-kernel"], typeRoots: [typesFolder()] },
+    onMaps: (inner, outer) => Object.assign(maps, { inner, outer }),
+  });
+  const { createConverter } = load("tslab/dist/converter.js") as typeof import("tslab/dist/converter.js");
+  const { createExecutor } = load("tslab/dist/executor.js") as typeof import("tslab/dist/executor.js");
+  await nextTurn();
+  const converter = createConverter({ isJS: false, isBrowser: false });
+  await nextTurn();
+
+  const cellMaps = new Map<number, CellMaps>();
+  let outcome: CellOutcome = { kind: "done" };
+  let current:
+    | { count: number; map: SourceMapData | undefined; onPhase: (phase: "running" | "waiting") => void }
+    | undefined;
+  const convert = (previous: string, source: string): ConvertResult => {
+    const { text, map } = prepare(real, source);
+    const result = converter.convert(previous, text);
+    const tail = [step(map), step(current?.map)].flat();
+    if (result.diagnostics.length > 0) {
+      outcome = {
+        kind: "diagnostics",
+        diagnostics: result.diagnostics.map((diagnostic) => toCell(diagnostic, tail)),
+      };
+      return result;
+    }
+    if (current === undefined || result.output === undefined || result.output === "") return result;
+    const waits = result.hasToplevelAwait === true || waitsAtTopLevel(real, result.output);
+    cellMaps.set(current.count, {
+      // The converter puts the line `export {};` before the cell.
+      steps: [...step(maps.outer), ...step(maps.inner, 1), ...tail],
+      prefix: waits ? ASYNC_PREFIX : SYNC_PREFIX,
+    });
+    current.onPhase("running");
+    return {
+      ...result,
+      hasToplevelAwait: waits,
+      output: `${result.output}\n//# sourceURL=${scriptName(current.count)}`,
+    };
+  };
+  const executor: Executor = createExecutor(
+    cwd,
+    {
+      node: { ...converter, convert },
+      get browser(): never {
+        throw new Error("Cells for the browser (@browser) are not supported.");
+      },
+      close: () => converter.close(),
+    },
+    {
+      // tslab calls these with the value of the last expression and with the error that ended the cell.
+      log: (value: unknown) => (outcome = { kind: "value", value }),
+      error: (error: unknown) => {
+        if (outcome.kind !== "diagnostics") outcome = { kind: "error", error };
+      },
+    },
+  );
+  shareRequire(packages);
+  // The first conversion is the slow one.
+  converter.convert("", "0");
+
+  return {
+    compiler: real,
+    maps: cellMaps,
+    execute: async (source, count, onPhase) => {
+      outcome = { kind: "done" };
+      current = { count, map: source.map, onPhase };
+      const running = executor.execute(source.text);
+      onPhase("waiting");
+      await running;
+      return outcome;
+    },
+    abandon: () => executor.interrupt(),
+    complete: (source, offset) => executor.complete(source, offset),
+    inspect: (source, offset) => {
+      const info = executor.inspect(source, offset) as TypeScript.QuickInfo | undefined;
+      if (info === undefined) return undefined;
+      const { printQuickInfo } = load("tslab/dist/inspect.js") as typeof import("tslab/dist/inspect.js");
+      const text = printQuickInfo(info);
+      return text === "any" || text === "" ? undefined : text;
+    },
+    names: () => Object.keys(executor.locals),
+  };
+}
+
+const SYNC_PREFIX = "(function(exports, require) { ".length;
+const ASYNC_PREFIX = "(async function(exports, require) { ".length;
+
+function loadFromTslab(): NodeJS.Require {
+  return createRequire(load.resolve("tslab"));
+}
+
+/** The `@types` folder that holds the types of Node that tslab brings. */
+function typesFolder(): string {
+  return dirname(dirname(loadFromTslab().resolve("@types/node/package.json")));
+}
+
+/** Makes the compiler see `packages` from the working directory, wherever that is. */
+function resolvePackages(ts: Compiler, cwd: string, packages: Packages): void {
+  const slashes = (path: string): string => path.replaceAll("\\", "/");
+  const moves = Object.entries(packages).map(
+    ([name, folder]) => [slashes(join(cwd, "node_modules", name)), slashes(folder)] as const,
+  );
+  const moved = (path: string): string => {
+    for (const [from, to] of moves) {
+      if (path === from || path.startsWith(`${from}/`)) return to + path.slice(from.length);
+    }
+    return path;
+  };
+  const sys = ts.sys as unknown as Record<
+    string,
+    ((path: string, ...rest: unknown[]) => unknown) | undefined
+  >;
+  for (const name of [
+    "fileExists",
+    "directoryExists",
+    "readFile",
+    "readDirectory",
+    "getDirectories",
+    "realpath",
+    "getModifiedTime",
+  ]) {
+    const original = sys[name];
+    if (original !== undefined) sys[name] = (path, ...rest) => original.call(ts.sys, moved(path), ...rest);
+  }
+}
+
+/** Makes `require` in cells find `packages`, with the instances that the kernel itself uses. */
+function shareRequire(packages: Packages): void {
+  const { __tslab__: shared } = globalThis as unknown as { __tslab__: { require: NodeJS.Require } };
+  shared.require = new Proxy(shared.require, {
+    apply: (target, self, args: [string]) => {
+      const [id] = args;
+      const known = Object.keys(packages).some((name) => id === name || id.startsWith(`${name}/`));
+      return known ? load(id) : Reflect.apply(target, self, args);
+    },
+  });
+}
+
+/** Lets tslab load a compiler with other options and with source maps; its own module object cannot be written to. */
+function replaceCompiler(
+  real: Compiler,
+  {
+    options,
+    onMaps,
+  }: {
+    options: TypeScript.CompilerOptions;
+    onMaps: (inner: SourceMapData | undefined, outer: SourceMapData | undefined) => void;
+  },
+): void {
+  const changes: Partial<Record<PropertyKey, unknown>> = {
+    createWatchCompilerHost: (roots: string[], given: TypeScript.CompilerOptions, ...rest: unknown[]) =>
+      (real.createWatchCompilerHost as (...args: unknown[]) => unknown)(
+        roots,
+        { ...given, ...options },
+        ...rest,
+      ),
+    transpileModule: (source: string, given: TypeScript.TranspileOptions) => {
+      const inline = /\n\/\/# sourceMappingURL=data:application\/json;base64,([A-Za-z0-9+/=]+)\s*$/.exec(
+        source,
+      );
+      const result = real.transpileModule(inline === null ? source : source.slice(0, inline.index), {
+        ...given,
+        compilerOptions: { ...given.compilerOptions, sourceMap: true },
+      });
+      const read = (json: string | undefined): SourceMapData | undefined =>
+        json === undefined ? undefined : (JSON.parse(json) as SourceMapData);
+      onMaps(
+        read(inline === null ? undefined : Buffer.from(inline[1] ?? "", "base64").toString()),
+        read(result.sourceMapText),
+      );
+      return { ...result, outputText: result.outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "") };
+    },
+  };
+  const require = loadFromTslab();
+  const module = require.cache[require.resolve("@tslab/typescript-for-tslab")];
+  if (module === undefined) throw new Error("The compiler of tslab is not in the module cache.");
+  const value = (key: PropertyKey): unknown =>
+    changes[key] ?? (real as unknown as Record<PropertyKey, unknown>)[key];
+  module.exports = new Proxy(
+    {},
+    {
+      get: (_, key) => value(key),
+      has: (_, key) => key in real,
+      ownKeys: () => Reflect.ownKeys(real),
+      getOwnPropertyDescriptor: (_, key) =>
+        key in real ? { configurable: true, enumerable: true, writable: true, value: value(key) } : undefined,
+    },
+  );
+}
+
+function step(map: SourceMapData | undefined, linesBefore = 0): MapStep[] {
+  return map === undefined ? [] : [{ map, linesBefore }];
+}
+
+function toCell(
+  { start, end, code, messageText, fileName }: NonNullable<ConvertResult["diagnostics"]>[number],
+  steps: readonly MapStep[],
+): CellDiagnostic {
+  const place = { line: start.line + 1, column: start.character + 1 };
+  return {
+    place: fileName === undefined ? (originalPlace({ steps, prefix: 0 }, place) ?? place) : undefined,
+    length: Math.max(1, end.line === start.line ? end.character - start.character : 1),
+    code,
+    message: messageText,
+    file: fileName,
+  };
+}

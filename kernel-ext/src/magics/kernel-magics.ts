@@ -1,0 +1,44 @@
+import type { CommandSpec } from "lawbook";
+
+import { helpText, summaryLine } from "./help.js";
+import type { MagicRegistry } from "./registry.js";
+
+/** The magics that only a kernel has, in the same form as the verbs. */
+export function kernelMagics(registry: MagicRegistry): CommandSpec[] {
+  const lsmagic: CommandSpec<CommandSpec[]> = {
+    name: "lsmagic",
+    summary: "List the magics",
+    positionals: [],
+    flags: [],
+    magics: ["line"],
+    resultType: "readonly { readonly name: string; readonly summary: string }[]",
+    run: () => Promise.resolve(registry.list()),
+    show: (specs) => ({
+      text: specs.map(summaryLine).join("\n"),
+      json: specs.map(({ name, summary, magics = [] }) => ({ name, summary, forms: [...magics] })),
+    }),
+  };
+  const help: CommandSpec<string> = {
+    name: "help",
+    summary: "Show help on a magic",
+    positionals: [
+      {
+        name: "MAGIC",
+        description: "name of the magic, with or without %",
+        required: false,
+        suggest: () => registry.list().map(({ name }) => name),
+      },
+    ],
+    flags: [],
+    magics: ["line"],
+    resultType: "string",
+    run: ({ positionals: [name] }) =>
+      Promise.resolve(
+        name === undefined
+          ? registry.list().map(summaryLine).join("\n")
+          : helpText(registry.find(name.replace(/^%+/, ""))),
+      ),
+    show: (text) => ({ text, json: text }),
+  };
+  return [lsmagic as CommandSpec, help as CommandSpec];
+}
