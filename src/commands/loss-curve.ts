@@ -1,7 +1,12 @@
 import { chartSpec, type VegaLiteSpec } from "../figures/chart.js";
 
-/** The loss over the steps of a run, from the means of its twentieths. */
-export function lossCurve(curve: readonly number[], steps: number): VegaLiteSpec {
+/** The loss over the steps of a run, from the means of its twentieths, under the words that say which run it is. */
+export function lossCurve(
+  title: string,
+  subtitle: readonly string[],
+  curve: readonly number[],
+  steps: number,
+): VegaLiteSpec {
   const rows = curve.map((y, part) => ({
     x: ((part + 0.5) * steps) / curve.length,
     y,
@@ -11,8 +16,8 @@ export function lossCurve(curve: readonly number[], steps: number): VegaLiteSpec
   }));
   const top = Math.ceil(Math.max(...curve) * 2) / 2;
   return chartSpec({
-    title: "Loss",
-    subtitle: [],
+    title,
+    subtitle,
     panels: [
       {
         title: "",
@@ -32,10 +37,7 @@ export function lossCurve(curve: readonly number[], steps: number): VegaLiteSpec
           format: ".1f",
           ticks: [0, 1, 2, 3, 4].map((q) => (q * top) / 4),
         },
-        layers: [
-          { kind: "lines", rows },
-          { kind: "points", rows },
-        ],
+        layers: [{ kind: "lines", rows, weight: "full" }],
       },
     ],
   });

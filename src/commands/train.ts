@@ -95,14 +95,16 @@ async function showTrained(trained: TrainedModel): Promise<Shown> {
   const { request } = record;
   const method = request.method.kind === "full" ? "full" : `lora r ${request.method.rank}`;
   const lines = [
-    `run ${trained.id.slice(0, 12)}  ${trained.outcome}, ${request.objective}, ${method}, ${request.model}, seed ${request.seed}, ${request.device}`,
+    `run ${trained.id.slice(0, 12)}, ${trained.outcome}`,
+    `${request.objective}, ${method}, ${request.model}, seed ${request.seed}, ${request.device}`,
     `loss ${loss === null ? "not finite" : `${loss.toFixed(3)} nats per token`}, ${count(trained.tokens)} tokens, ${count(trained.parameters)} trained parameters`,
     `weights ${trained.weights?.slice(0, 12) ?? "none"}`,
   ];
   const table = scoresText(scores);
   const display: Record<string, Json> = {};
   if (curve.length > 1) {
-    const spec = lossCurve(curve, request.steps);
+    const [title = "", ...subtitle] = lines;
+    const spec = lossCurve(title, subtitle, curve, request.steps);
     display["application/vnd.vegalite.v5+json"] = spec;
     display["image/png"] = Buffer.from(await renderPng(await renderSvg(spec))).toString("base64");
   }
