@@ -106,13 +106,16 @@ function interrupt(): void {
   let tick = Atomics.load(state, Slot.tick);
   let stalledMs = 0;
   let watchedMs = 0;
+  let runningMs = 0;
   let signalled = process.platform === "win32";
   const timer = setInterval(() => {
     watchedMs += POLL_MS;
     const over = Atomics.load(state, Slot.epoch) !== epoch || (!inCell && watchedMs > 2 * patienceMs);
     if (over) return clearInterval(timer);
     const phase = Atomics.load(state, Slot.phase);
-    if (phase === Phase.running && !signalled) {
+    runningMs = phase === Phase.running ? runningMs + POLL_MS : 0;
+    // Not at once: a signal that comes before the cell listens to it is lost.
+    if (runningMs > POLL_MS && !signalled) {
       signalled = true;
       Atomics.store(state, Slot.signal, 1);
       process.kill(process.pid, "SIGINT");

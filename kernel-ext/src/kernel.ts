@@ -120,7 +120,10 @@ async function start(): Promise<void> {
       }
     });
   });
-  setInterval(() => Atomics.add(state, Slot.tick, 1), TICK_MS).unref();
+  setInterval(() => {
+    Atomics.add(state, Slot.tick, 1);
+    guard.listen();
+  }, TICK_MS).unref();
   process.on("SIGTERM", end);
 
   const shell = new Shell(shellSocket, iopub, cells, { session, key, info, log: guard.log, shutdown: end });

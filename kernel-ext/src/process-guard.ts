@@ -15,6 +15,8 @@ export interface GuardEvents {
 export interface GuardedProcess {
   /** Writes to the real standard error. */
   log(text: string): void;
+  /** Listens to SIGINT again where a terminated cell has left no listener. */
+  listen(): void;
   /** Kills every child process that is still alive. */
   killChildren(): void;
   exit(status: number): never;
@@ -52,7 +54,10 @@ export function guardProcess(events: GuardEvents): GuardedProcess {
   };
   process.on("uncaughtException", (error) => events.uncaught(error));
   process.on("unhandledRejection", (error) => events.uncaught(error));
-  process.on("SIGINT", () => events.interrupt());
+  const listen = (): void => {
+    if (process.listenerCount("SIGINT") === 0) process.on("SIGINT", () => events.interrupt());
+  };
+  listen();
 
   const children = new Set<{ kill(signal: string): boolean }>();
   subscribe("child_process", (message) => {
@@ -64,6 +69,7 @@ export function guardProcess(events: GuardEvents): GuardedProcess {
   });
   return {
     log: (text) => void writeError(`${text}\n`),
+    listen,
     killChildren: () => {
       for (const child of children) child.kill("SIGKILL");
     },

@@ -43,6 +43,7 @@ export class Session {
   count = 0;
   readonly history: HistoryEntry[] = [];
   #opening: Promise<Cells> | undefined;
+  #loading = false;
   #payload: Record<string, unknown>[] = [];
   #abort = new AbortController();
   #stop: (() => void) | undefined;
@@ -87,9 +88,9 @@ export class Session {
   /** Runs a cell; never throws. */
   async execute(request: CellRequest): Promise<CellResult> {
     const epoch = Atomics.add(this.state, Slot.epoch, 1) + 1;
-    Atomics.store(this.state, Slot.phase, Phase.compiling);
+    this.#setPhase("waiting");
     this.#payload = [];
-    this.#abort = new AbortController();
+    const abort = (this.#abort = new AbortController());
     if (request.storeHistory) this.count += 1;
     if (!request.silent)
       this.iopub.publish("execute_input", { code: request.code, execution_count: this.count });
@@ -101,7 +102,7 @@ export class Session {
         this.#stop = () => reject(new Error("interrupted"));
       });
       interrupted.catch(() => {});
-      const bundle = await Promise.race([this.#run(request.code), interrupted]);
+      const bundle = await Promise.race([this.#run(request.code, abort.signal), interrupted]);
       if ("ename" in bundle) error = bundle as unknown as CellError;
       else if (bundle["text/plain"] !== undefined) text = presentText(bundle["text/plain"]);
       if (error === undefined && Object.keys(bundle).length > 0) {
@@ -112,8 +113,8 @@ export class Session {
     }
     const stopped = Atomics.load(this.state, Slot.wanted) === epoch;
     if (error !== undefined && stopped) error = KEYBOARD_INTERRUPT;
-    Atomics.store(this.state, Slot.phase, Phase.idle);
     Atomics.add(this.state, Slot.epoch, 1);
+    this.#setPhase("idle");
     this.#stop = undefined;
     clearTimeout(this.#stopTimer);
     this.#stopTimer = undefined;
@@ -153,7 +154,7 @@ export class Session {
   }
 
   /** The bundle of the cell's value (empty where it has none), or its error. */
-  async #run(code: string): Promise<Bundle> {
+  async #run(code: string, signal: AbortSignal): Promise<Bundle> {
     const cells = await this.cells();
     const source = await this.rewritten(code, "refuse");
     const outcome = await new Promise<Awaited<ReturnType<Cells["execute"]>>>((resolve, reject) => {
@@ -161,10 +162,9 @@ export class Session {
       const { port1, port2 } = new MessageChannel();
       port2.once("message", () => {
         port1.close();
-        if (this.#abort.signal.aborted) return reject(new Error("interrupted"));
-        cells
-          .execute(source, this.count, (phase) => Atomics.store(this.state, Slot.phase, Phase[phase]))
-          .then(resolve, reject);
+        if (signal.aborted) return reject(new Error("interrupted"));
+        this.#setPhase("compiling");
+        cells.execute(source, this.count, (phase) => this.#setPhase(phase)).then(resolve, reject);
       });
       port1.postMessage(undefined);
     });
@@ -183,9 +183,9 @@ export class Session {
   }
 
   async #open(): Promise<Cells> {
-    const betweenCells = (): boolean => Atomics.load(this.state, Slot.epoch) % 2 === 0;
     // Loading blocks the thread for a while, which must not be taken for a loop without end.
-    if (betweenCells()) Atomics.store(this.state, Slot.phase, Phase.compiling);
+    this.#setPhase("compiling");
+    this.#loading = true;
     try {
       const cells = await openCells(this.cwd, this.packages);
       redirectTslabDisplay((data, id, update) =>
@@ -193,8 +193,14 @@ export class Session {
       );
       return cells;
     } finally {
-      if (betweenCells()) Atomics.store(this.state, Slot.phase, Phase.idle);
+      this.#loading = false;
+      this.#setPhase(Atomics.load(this.state, Slot.epoch) % 2 === 0 ? "idle" : "waiting");
     }
+  }
+
+  #setPhase(phase: keyof typeof Phase): void {
+    // While the compiler loads, that is what the thread does.
+    if (!this.#loading || phase === "compiling") Atomics.store(this.state, Slot.phase, Phase[phase]);
   }
 
   async #scene(): Promise<ErrorScene> {
