@@ -5,6 +5,7 @@ import { Graph } from "../compute/graph.js";
 import { gatherRows } from "../compute/ops/gather.js";
 import { linearCrossEntropy } from "../compute/ops/linear-cross-entropy.js";
 import { argMax } from "../compute/ops/reduce.js";
+import { LawbookError, mismatch } from "../core/errors.js";
 import { batchFeeds, packRows, placeRows, type Row } from "../data/batches.js";
 import { headName, type ModelConfig } from "../model/config.js";
 import { decoder, decoderInput, frozenInput, frozenValues, plainWeights } from "../model/decoder.js";
@@ -40,7 +41,18 @@ export async function scoreRows(
   const batches = Array.from({ length: Math.ceil(rows.length / BATCH_ROWS) }, (_, index) =>
     rows.slice(index * BATCH_ROWS, (index + 1) * BATCH_ROWS),
   );
-  const tokens = Math.max(LINE_TOKENS, ...rows.map(({ ids }) => ids.length));
+  const longest = Math.max(...rows.map(({ ids }) => ids.length));
+  if (longest > config.maxPositions) {
+    throw new LawbookError(
+      "request",
+      mismatch(
+        "Tokens of the longest row",
+        longest,
+        `at most ${config.maxPositions}, the positions of the model`,
+      ),
+    );
+  }
+  const tokens = Math.max(Math.min(LINE_TOKENS, config.maxPositions), longest);
   const lines = Math.max(
     ...batches.map(
       (batch) =>

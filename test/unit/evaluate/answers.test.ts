@@ -128,3 +128,17 @@ describe("questions about trained facts", () => {
     expect(asked.filter(({ text }) => subjects.some((subject) => text.includes(` ${subject} `)))).toEqual([]);
   });
 });
+
+describe("a model with few positions", () => {
+  it("is scored in short lines, and refuses a row that is longer than it can see", async () => {
+    const config = { ...checkpoint.config, maxPositions: 12 };
+    const row = { ids: [1, 2, 3, 4, 5], from: 2 };
+    const [short] = await scoreRows(cpu, config, checkpoint.weights, [row]);
+    const [full] = await scoreRows(cpu, checkpoint.config, checkpoint.weights, [row]);
+    expect(short!.logLikelihood).toBeCloseTo(full!.logLikelihood, 4);
+    const long = { ids: Array.from({ length: 13 }, (_, id) => id), from: 1 };
+    await expect(scoreRows(cpu, config, checkpoint.weights, [long])).rejects.toThrow(
+      "Tokens of the longest row: got 13, expected at most 12, the positions of the model.",
+    );
+  });
+});
