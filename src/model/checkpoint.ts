@@ -12,6 +12,7 @@ import { readTensors, type Weights, writeTensors } from "./safetensors.js";
 const COMPANIONS = [
   "tokenizer.json",
   "tokenizer_config.json",
+  "chat_template.jinja",
   "special_tokens_map.json",
   "generation_config.json",
 ];

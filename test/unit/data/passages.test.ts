@@ -7,7 +7,7 @@ import type { Tokenizer } from "../../../src/data/tokenizer.js";
 /** One token a letter: a is 10, b is 11, ... */
 const letters = {
   end: 3,
-  encode: (text: string) => [...text].map((letter) => letter.charCodeAt(0) - 87),
+  encode: (text: string) => Array.from(text, (letter) => letter.charCodeAt(0) - 87),
 } as unknown as Tokenizer;
 
 describe("passages as one stream", () => {

@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { describe, expect, it } from "vitest";
 
-import { encodeByPieces, loadTokenizer, SPECIAL_TOKENS } from "../../../src/data/tokenizer.js";
+import { loadTokenizer, SPECIAL_TOKENS } from "../../../src/data/tokenizer.js";
 import { temporaryProject } from "../../support/project.js";
 
 const root = join(import.meta.dirname, "../../..");
 const folder = join(root, "datasets/tokenizer");
-const fixtures = join(root, "test/fixtures/tokenizer");
 const json = (path: string): Record<string, unknown> =>
   JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
 
@@ -61,21 +60,5 @@ describe("the committed tokenizer", () => {
     project.put("tokenizer_config.json", "{}");
     expect(() => loadTokenizer(project.root)).toThrow('got "no <assistant>"');
     project.remove();
-  });
-});
-
-describe("encoding by pieces", () => {
-  const { inputs, expected } = json(join(fixtures, "bytelevel_digits/case.json")) as unknown as {
-    inputs: { strings: string[] };
-    expected: { encodings: { text: string; ids: number[] }[] };
-  };
-  const file = json(join(fixtures, "bytelevel_digits/tokenizer.json"));
-  const library = new HuggingFaceTokenizer(file, {});
-  const specials = (file["added_tokens"] as { content: string }[]).map(({ content }) => content);
-  const encode = encodeByPieces((text) => library.encode(text, { add_special_tokens: false }).ids, specials);
-
-  it("gives the ids of Hugging Face tokenizers", () => {
-    expect(expected.encodings).toHaveLength(inputs.strings.length);
-    for (const { text, ids } of expected.encodings) expect(encode(text), text).toEqual(ids);
   });
 });

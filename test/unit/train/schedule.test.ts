@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 
 import { ADAMW, adamwScalars } from "../../../src/train/optimizer.js";
-import { learningRate } from "../../../src/train/schedule.js";
+import {
+  learningRate,
+  schedulerRate,
+  type SchedulerName,
+  type SchedulerOptions,
+} from "../../../src/train/schedule.js";
 
 describe("the learning rate", () => {
   const cosine = { kind: "cosine", warmup: 4, floor: 0.1 } as const;
@@ -40,5 +45,65 @@ describe("the scalars of AdamW", () => {
       textbook,
       12,
     );
+  });
+});
+
+describe("a scheduler", () => {
+  const rates = (name: SchedulerName, options: SchedulerOptions, count: number): number[] =>
+    Array.from({ length: count }, (_, k) => schedulerRate(name, k, options));
+  const expectRates = (got: readonly number[], expected: readonly number[]): void => {
+    expect(got).toHaveLength(expected.length);
+    got.forEach((rate, index) => expect(rate, `update ${index}`).toBeCloseTo(expected[index]!, 12));
+  };
+  const base = { peak: 8, warmup: 2, steps: 6 } as const;
+
+  it("warms up from zero and falls in a line to zero, where it stays", () => {
+    expectRates(rates("linear", base, 8), [0, 4, 8, 6, 4, 2, 0, 0]);
+  });
+
+  it("falls by half a cosine to a floor", () => {
+    const slope = 8 * 0.45 * Math.cos(Math.PI / 4);
+    expectRates(rates("cosine", { ...base, floor: 0.1 }, 7), [0, 4, 8, 4.4 + slope, 4.4, 4.4 - slope, 0.8]);
+  });
+
+  it("keeps a cosine at its floor past the end, where transformers lets it rise again", () => {
+    expect(schedulerRate("cosine", 10, { ...base, floor: 0.1 })).toBeCloseTo(0.8, 12);
+    expect(schedulerRate("cosine", 10, { ...base, floor: 0.1, convention: "transformers" })).toBeCloseTo(
+      8,
+      12,
+    );
+  });
+
+  it("warms up, stays, and decays over the last updates", () => {
+    const wsd = { ...base, steps: 8, decay: 4, fall: "linear" } as const;
+    expectRates(rates("wsd", wsd, 10), [0, 4, 8, 8, 8, 6, 4, 2, 0, 0]);
+  });
+
+  it("warms up from zero with a floor, where transformers warms up from the floor", () => {
+    const wsd = { ...base, steps: 8, decay: 4, floor: 0.5 } as const;
+    expect(rates("wsd", wsd, 2)).toEqual([0, 4]);
+    expect(rates("wsd", { ...wsd, convention: "transformers" }, 2)).toEqual([4, 6]);
+  });
+
+  it.each([
+    ["linear", [0, 2, 4, 6]],
+    ["cosine", [0, 4 - 4 * Math.cos(Math.PI / 4), 4, 4 + 4 * Math.cos(Math.PI / 4)]],
+    ["1-sqrt", [0, 8 - 8 * Math.sqrt(0.75), 8 - 8 * Math.sqrt(0.5), 4]],
+  ] as const)("of wsd rises by the curve %s", (rise, expected) => {
+    expectRates(rates("wsd", { ...base, warmup: 4, steps: 8, decay: 2, rise }, 4), expected);
+  });
+
+  it("stays at the peak when constant", () => {
+    expect(rates("constant", base, 4)).toEqual([0, 4, 8, 8]);
+  });
+
+  it.each([
+    ["wsd", { ...base }, "Decay of the schedule"],
+    ["wsd", { ...base, decay: 5 }, 'got "2 + 5", expected at most 6 steps'],
+    ["cosine", { ...base, floor: 2 }, "Floor of the schedule: got 2"],
+    ["linear", { ...base, warmup: -1 }, "Warm-up of the schedule: got -1"],
+    ["cosin" as SchedulerName, base, 'got "cosin", expected one of constant, linear, cosine, wsd'],
+  ] as const)("is refused: %s %j", (name, options, message) => {
+    expect(() => schedulerRate(name, 0, options)).toThrow(message);
   });
 });
