@@ -5,6 +5,8 @@ import { DEVICES } from "../../src/compute/devices/list.js";
 import { differentiate } from "../../src/compute/differentiate.js";
 import { Graph, type Tensor } from "../../src/compute/graph.js";
 import { adaptedLinear } from "../../src/compute/ops/adapted-linear.js";
+import { addProduct } from "../../src/compute/ops/add-product.js";
+import { doraLinear } from "../../src/compute/ops/dora-linear.js";
 import {
   add,
   divide,
@@ -18,10 +20,15 @@ import {
 } from "../../src/compute/ops/elementwise.js";
 import { gatherRows, scatterAddRows } from "../../src/compute/ops/gather.js";
 import { linearCrossEntropy } from "../../src/compute/ops/linear-cross-entropy.js";
+import { log1mexp } from "../../src/compute/ops/log1mexp.js";
+import { logSigmoid } from "../../src/compute/ops/log-sigmoid.js";
 import { linear, matmul } from "../../src/compute/ops/matmul.js";
 import { argMax, reduceSum, sumOfSquares } from "../../src/compute/ops/reduce.js";
+import { relu } from "../../src/compute/ops/relu.js";
 import { rmsNorm } from "../../src/compute/ops/rms-norm.js";
 import { rotary, rotaryTables } from "../../src/compute/ops/rotary.js";
+import { largestExperts, logSumExp, nucleusExperts, withinCapacity } from "../../src/compute/ops/router.js";
+import { segmentSum } from "../../src/compute/ops/segment-sum.js";
 import { concat, expand, reshape, split, transpose } from "../../src/compute/ops/shape.js";
 import { softmax } from "../../src/compute/ops/softmax.js";
 import { product } from "../../src/core/math.js";
@@ -61,6 +68,29 @@ const CASES: readonly Case[] = [
   { name: "sqrt", floats: { "a+": [5] }, build: ({ a }) => sqrt(a!) },
   { name: "sigmoid", floats: { a: [5] }, build: ({ a }) => sigmoid(a!) },
   { name: "silu", floats: { a: [2, 5] }, build: ({ a }) => silu(a!) },
+  { name: "relu", floats: { a: [4, 5] }, build: ({ a }) => relu(a!) },
+  {
+    name: "logSigmoid, far out on both sides",
+    floats: { a: [40] },
+    build: ({ a }, graph) => logSigmoid(multiply(a!, graph.scalar(20))),
+  },
+  {
+    name: "log1mexp, on both sides of -ln 2",
+    floats: { "a+": [40] },
+    build: ({ a }) => log1mexp(negate(a!)),
+  },
+  {
+    name: "log1mexp, powers of e down to the clamp and beyond",
+    floats: { "a+": [9] },
+    build: ({ a }, graph) =>
+      log1mexp(multiply(a!, graph.constant([9], [-1e-8, -1e-7, -1e-5, -1e-4, -1e-3, -1e-2, -0.1, -5, -15]))),
+  },
+  {
+    name: "segmentSum, an empty segment",
+    floats: { values: [5] },
+    integers: { segments: [[5], [3, 0, 3, 3, 1]] },
+    build: ({ values, segments }) => segmentSum(values!, segments!, 4),
+  },
   { name: "reduceSum, middle axis", floats: { a: [2, 3, 4] }, build: ({ a }) => reduceSum(a!, [1]) },
   { name: "sumOfSquares", floats: { a: [7] }, build: ({ a }) => sumOfSquares(a!) },
   { name: "argMax", floats: { a: [4, 5] }, build: ({ a }) => argMax(a!), differentiable: false },
@@ -105,6 +135,32 @@ const CASES: readonly Case[] = [
     floats: { x: [3, 4], w: [5, 4], a: [2, 4], b: [5, 2] },
     build: ({ x, w, a, b }) => adaptedLinear(x!, w!, a!, b!, 1.5),
   },
+  {
+    name: "doraLinear, a constant norm",
+    floats: { x: [3, 4], w: [5, 4], a: [2, 4], b: [5, 2], "m+": [5] },
+    build: ({ x, w, a, b, m }) => doraLinear(x!, w!, a!, b!, m!, 1.5),
+  },
+  {
+    name: "addProduct",
+    floats: { base: [3, 5], u: [3, 2], v: [5, 2] },
+    build: ({ base, u, v }) => addProduct(base!, u!, v!, 0.7),
+  },
+  {
+    name: "largestExperts, times p",
+    floats: { p: [6, 5] },
+    build: ({ p }) => multiply(largestExperts(p!, 2), p!),
+  },
+  {
+    name: "nucleusExperts, times p",
+    floats: { l: [6, 5] },
+    build: ({ l }) => multiply(nucleusExperts(softmax(l!), 0.8), softmax(l!)),
+  },
+  {
+    name: "withinCapacity, times p",
+    floats: { p: [7, 3] },
+    build: ({ p }) => multiply(withinCapacity(largestExperts(p!, 1), 2), p!),
+  },
+  { name: "logSumExp", floats: { a: [2, 3, 4] }, build: ({ a }) => logSumExp(a!) },
   {
     name: "gatherRows, repeated rows",
     floats: { table: [6, 3] },

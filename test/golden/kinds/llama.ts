@@ -13,13 +13,14 @@ import type { Runner } from "../case.js";
 
 const IGNORED_LABEL = -100;
 
-interface Batch {
+/** Rows of one training batch, with labels as transformers takes them. */
+export interface Batch {
   readonly input_ids: readonly (readonly number[])[];
   readonly labels: readonly (readonly number[])[];
 }
 
 /** Rows of equal length as lines of their own, with the labels of transformers: position t predicts labels[t + 1]. */
-function feedsOf({ input_ids: ids, labels }: Batch): { feeds: Feeds; targets: number } {
+export function feedsOf({ input_ids: ids, labels }: Batch): { feeds: Feeds; targets: number } {
   const tokens = ids[0]!.length;
   const batch = packRows(
     ids.map((row) => ({ ids: row, from: 1 })),
