@@ -67,7 +67,7 @@ export async function execute(run: ResolvedRun, options: ExecuteOptions): Promis
   const adapter =
     lora === undefined
       ? undefined
-      : { config: lora, weights: newLora(checkpoint.config, lora, request.seed) };
+      : { config: lora, weights: newLora(checkpoint.config, lora, request.seed, checkpoint.weights) };
   const trained =
     request.steps === 0
       ? { weights: adapter?.weights ?? checkpoint.weights, losses: [], graphSha256: null, finished: true }

@@ -34,11 +34,24 @@ export type MethodRequest =
   | { readonly kind: "full" }
   | {
       readonly kind: "lora";
-      /** r in [1, width]. */
+      /** r in [1, smaller side of each adapted layer]. */
       readonly rank: number;
-      /** Scaling s = alpha / rank. */
+      /** Scaling s = alpha / rank, with rsLora alpha / sqrt(rank). */
       readonly alpha: number;
-      readonly targets: "all-linear" | readonly string[];
+      /** Suffixes of layer names, `all-linear`, or a regular expression over the whole name. */
+      readonly targets: string | readonly string[];
+      /** Layers to leave out again, in the same forms. */
+      readonly exclude?: string | readonly string[];
+      /** Numbers of the blocks to adapt, from 0. */
+      readonly layers?: readonly number[];
+      /** Ranks and alphas of single layers, by pattern; where several match, the first in alphabetical order counts. */
+      readonly rankPattern?: Readonly<Record<string, number>>;
+      readonly alphaPattern?: Readonly<Record<string, number>>;
+      readonly rsLora?: boolean;
+      /** Weight-decomposed: magnitude and direction apart. */
+      readonly dora?: boolean;
+      /** Modules that are trained whole beside the adapter, for example `model.norm`. */
+      readonly modulesToSave?: readonly string[];
     };
 
 /** AdamW with decoupled decay. */

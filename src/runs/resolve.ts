@@ -1,6 +1,6 @@
 import { join, relative, resolve as resolvePath } from "node:path";
 
-import { sha256 } from "../core/canonical.js";
+import { canonicalJson, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
 import { exists, listFolder, sha256File } from "../core/files.js";
 import { autoDevice, findDevice } from "../compute/devices/list.js";
@@ -8,7 +8,7 @@ import { ENGINE } from "../compute/engine.js";
 import { loadBaseText } from "../data/text.js";
 import { type Checkpoint, checkpointDigest, newCheckpoint, readCheckpoint } from "../model/checkpoint.js";
 import { SIZES } from "../model/config.js";
-import { ALL_LINEAR, adaptedLayers, type LoraConfig } from "../model/lora.js";
+import { type LoraConfig, loraParameters } from "../model/lora.js";
 import { DISCIPLINES, type TrainRequest } from "./request.js";
 import { type ResolvedRun, runId } from "./record.js";
 import { parseTrainRequest, type TrainInput } from "./schema.js";
@@ -76,14 +76,10 @@ export function findModel(
 }
 
 /** The adapter that a request trains, or undefined for full fine-tuning. */
-export function loraOf(request: TrainRequest): LoraConfig | undefined {
-  const { method } = request;
+export function loraOf({ method }: TrainRequest): LoraConfig | undefined {
   if (method.kind === "full") return undefined;
-  return {
-    rank: method.rank,
-    alpha: method.alpha,
-    targets: method.targets === "all-linear" ? ALL_LINEAR : method.targets,
-  };
+  const { kind: _kind, ...lora } = method;
+  return lora;
 }
 
 /** Fills in defaults, replaces `auto` by the device chosen here, names inputs by hash, checks what the model must allow. */
@@ -101,7 +97,7 @@ export function resolveTrain(
   const model = findModel(parsed.model, root, store, parsed.seed, options.cwd);
   const { config } = model.checkpoint;
   const lora = loraOf(parsed);
-  if (lora !== undefined) adaptedLayers(config, lora);
+  if (lora !== undefined) loraParameters(config, lora);
   if (parsed.tokens > config.maxPositions) {
     throw new LawbookError(
       "request",
@@ -117,7 +113,8 @@ export function resolveTrain(
     data: dataHashes(request, root),
     parents: model.parent === undefined ? [] : [model.parent],
   };
-  const run = { engine: ENGINE, request, inputs };
+  // In canonical order, so that a run that was read back is this one in every respect, order of patterns included.
+  const run = JSON.parse(canonicalJson({ engine: ENGINE, request, inputs })) as Omit<ResolvedRun, "id">;
   return { id: runId(run), ...run };
 }
 

@@ -48,13 +48,21 @@ const factsData = z.strictObject({
 });
 const textData = z.strictObject({ text: z.enum(["base", "instructions"]) });
 
+const layerNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 const method = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("full") }),
   z.strictObject({
     kind: z.literal("lora"),
     rank: count,
     alpha: z.number().positive(),
-    targets: z.union([z.literal("all-linear"), z.array(z.string()).min(1)]).default("all-linear"),
+    targets: layerNames.default("all-linear"),
+    exclude: layerNames.optional(),
+    layers: z.array(z.int().min(0)).min(1).optional(),
+    rankPattern: z.record(z.string(), count).optional(),
+    alphaPattern: z.record(z.string(), z.number().positive()).optional(),
+    rsLora: z.boolean().optional(),
+    dora: z.boolean().optional(),
+    modulesToSave: z.array(z.string().min(1)).min(1).optional(),
   }),
 ]);
 
@@ -92,7 +100,19 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "data.sampler": ["kind", "temperature", "cap", "diversity"],
   "data.facts": DISCIPLINES,
   "data.wordings": [...DISCIPLINES, "else"],
-  method: ["kind", "rank", "alpha", "targets"],
+  method: [
+    "kind",
+    "rank",
+    "alpha",
+    "targets",
+    "exclude",
+    "layers",
+    "rankPattern",
+    "alphaPattern",
+    "rsLora",
+    "dora",
+    "modulesToSave",
+  ],
   optimizer: ["lr", "decay", "clip"],
   schedule: ["kind", "warmup", "floor"],
   evaluate: ["sets"],

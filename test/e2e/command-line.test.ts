@@ -7,6 +7,7 @@ import {
   listFiles,
   makeTemporaryFolder,
   readBytes,
+  readJson,
   readText,
   remove,
   writeAtomic,
@@ -172,6 +173,29 @@ device: reference
       got: { weights: record.result.weights, resultSha256: record.resultSha256 },
     });
     expect(status).toBe(0);
+  });
+
+  it("trains adapters of every kind that a request can name, and merges them into a model that goes on", () => {
+    const method = "method: { kind: lora, rank: 4, alpha: 8, rsLora: true, dora: true, exclude: [o_proj], ";
+    const text = `${REQUEST}${method}rankPattern: { down_proj: 2 }, modulesToSave: [model.norm] }\n`;
+    const { status, stdout, stderr } = lawbook("train", file("adapter.yml", text), "--json");
+    expect(status, stderr).toBe(0);
+    const { id, result } = JSON.parse(stdout) as RunRecord;
+    const folder = join(home, "runs", id, "adapter");
+    expect(readJson(join(folder, "adapter_config.json"))).toMatchObject({
+      use_rslora: true,
+      use_dora: true,
+      rank_pattern: { down_proj: 2 },
+      target_modules: "all-linear",
+    });
+    expect(listFiles(folder)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    // Six layers a block: q, k, v, gate, up with r 4 and down with r 2, a magnitude each, and the last norm.
+    const block = 3 * (4 * 128 + 64) + 2 * (4 * 240 + 176) + (2 * 240 + 64);
+    expect(result.parameters).toBe(5 * block + 64);
+    const next = lawbook("train", file("next.yml", REQUEST.replace("new:xs", `run:${id}`)), "--json");
+    expect((JSON.parse(next.stdout) as RunRecord).inputs.parents).toEqual([id]);
+    const again = lawbook("retrain", (JSON.parse(next.stdout) as RunRecord).id, "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({ equal: true });
   });
 
   it.each([
