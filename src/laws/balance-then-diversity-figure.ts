@@ -34,12 +34,12 @@ export function balanceThenDiversityChart(
   return {
     title: verdictTitle(title, evidence, verdict),
     subtitle: [
-      `Diverse minus copies: ${effectText(evidence.primary)}; p ${pText(verdict.p)}, ` +
-        `Holm-adjusted ${pText(verdict.adjustedP)}. Control: ${effectText(evidence.control)}.`,
-      `${small.facts} facts of one small discipline against ${large.facts} in each of four others, ${at.rows} in rows; ` +
-        `${training.steps} steps of ${training.batch} rows in every arm. Diamonds: means with 95 % t intervals.`,
-      `Conditional on one base model, ${evidence.base.model}, of ${(parameters / 1e6).toFixed(2)} million parameters; ` +
-        `the source trained one of 7,000 million, ${scaleGap(parameters)} times as large.`,
+      `Diverse minus copies: ${effectText(evidence.primary)}; p ${pText(verdict.p)}, Holm-adjusted ${pText(verdict.adjustedP)}.`,
+      `Control: ${effectText(evidence.control)}.`,
+      `${small.facts} facts of one small discipline against ${large.facts} in each of four others, ${at.rows} in rows;`,
+      `${training.steps} steps of ${training.batch} rows in every arm. Diamonds: means with 95 % t intervals.`,
+      `Conditional on one base model, ${evidence.base.model}, of ${(parameters / 1e6).toFixed(2)} million parameters;`,
+      `the source trained one of 7,000 million, ${scaleGap(parameters)} times as large.`,
     ],
     panels: [armsPanel(evidence), differencesPanel(evidence, sesoi)],
   };
@@ -54,7 +54,7 @@ function armsPanel(evidence: Evidence): Panel {
   );
   return {
     title: "Small discipline, asked in unseen phrasings",
-    width: 350,
+    width: 290,
     height: 280,
     x: { kind: "category", title: null, values: compared.map(({ arm }) => label(arm)) },
     y: {
@@ -92,7 +92,7 @@ function differencesPanel(evidence: Evidence, sesoi: number): Panel {
   const lowest = both.every(([, { values }]) => values.every((value) => value >= -0.4)) ? -0.4 : -1;
   return {
     title: "Diverse minus copies, same seed",
-    width: 250,
+    width: 215,
     height: 280,
     x: { kind: "category", title: null, values: [CLAIM_LABEL, CONTROL_LABEL] },
     y: {
