@@ -1,7 +1,7 @@
 import { loadTokenizer } from "../data/tokenizer.js";
 import { drawSources } from "../data/mixture.js";
 import { findDevice, autoDevice } from "../compute/devices/list.js";
-import { LawbookError, unknownName } from "../core/errors.js";
+import { LawbookError, mismatch } from "../core/errors.js";
 import { ask, questions } from "../evaluate/answers.js";
 import type { TrainResult } from "../runs/record.js";
 import { DISCIPLINES, EVALUATION_SETS, type EvaluationSet, type FactsData } from "../runs/request.js";
@@ -113,7 +113,8 @@ function factsData(args: Arguments): Pick<FactsData, "facts" | "wordings"> {
 
 function integerFlag(args: Arguments, name: string, fallback: number): number {
   const value = args.flags[name] ?? fallback;
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw unknownName(`value of --${name}`, String(value), ["a whole number of at least 1"]);
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new LawbookError("usage", mismatch(`--${name}`, value, "a whole number of at least 1"));
+  }
   return value as number;
 }
