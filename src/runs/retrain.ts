@@ -5,7 +5,7 @@ import { ENGINE } from "../compute/engine.js";
 import { exists, remove } from "../core/files.js";
 import type { RunRecord } from "./record.js";
 import { resolveTrain } from "./resolve.js";
-import { openStore } from "./store.js";
+import { openStore, type Store } from "./store.js";
 import { type BatchProgress, executeInChild } from "./worker.js";
 
 /** Digests of a record beside those of the same run trained again. */
@@ -59,15 +59,9 @@ export async function retrain(record: RunRecord, options: RetrainOptions): Promi
   }
   const known = openStore({ root, home: options.home });
   const fresh = openStore({ root, home, ignoreCommitted: true });
-  for (const id of record.inputs.parents) {
-    if (exists(join(fresh.folder(id), "model"))) continue;
-    const parent = known.find(id);
-    if (parent === undefined)
-      throw new LawbookError("missing", `Record ${record.id} starts from run ${id}, which is not known.`);
-    await trainAgain(parent, options, home);
-  }
+  await trainParents(record, known, fresh, options);
   remove(join(fresh.folder(record.id), "record.json"));
-  const again = await trainAgain(record, options, home);
+  const again = await trainAgain(record, fresh, options);
   const expected = digestsOf(record);
   const got = digestsOf(again);
   if (record.inputs.parents.length === 0) remove(fresh.folder(record.id));
@@ -79,13 +73,30 @@ export async function retrain(record: RunRecord, options: RetrainOptions): Promi
   };
 }
 
+/** Trains the runs that a record starts from, and theirs before them, where the fresh store has no model of them. */
+async function trainParents(
+  { id, inputs }: RunRecord,
+  known: Store,
+  fresh: Store,
+  options: RetrainOptions,
+): Promise<void> {
+  for (const parentId of inputs.parents) {
+    if (exists(join(fresh.folder(parentId), "model"))) continue;
+    const parent = known.find(parentId);
+    if (parent === undefined) {
+      throw new LawbookError("missing", `Record ${id} starts from run ${parentId}, which is not known.`);
+    }
+    await trainParents(parent, known, fresh, options);
+    await trainAgain(parent, fresh, options);
+  }
+}
+
 async function trainAgain(
   record: RunRecord,
+  fresh: Store,
   { root, signal, progress }: RetrainOptions,
-  home: string,
 ): Promise<RunRecord> {
-  const store = openStore({ root, home, ignoreCommitted: true });
-  const run = resolveTrain(record.request, root, store);
+  const run = resolveTrain(record.request, root, fresh);
   if (run.id !== record.id) {
     const changed = changedInputs(record, run.inputs);
     throw new LawbookError(
@@ -98,7 +109,7 @@ async function trainAgain(
   }
   const [again] = await executeInChild([run], {
     root,
-    home,
+    home: fresh.home,
     ignoreCommitted: true,
     ...(signal === undefined ? {} : { signal }),
     ...(progress === undefined ? {} : { progress }),

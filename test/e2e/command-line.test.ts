@@ -194,7 +194,10 @@ device: reference
     expect(result.parameters).toBe(5 * block + 64);
     const next = lawbook("train", file("next.yml", REQUEST.replace("new:xs", `run:${id}`)), "--json");
     expect((JSON.parse(next.stdout) as RunRecord).inputs.parents).toEqual([id]);
-    const again = lawbook("retrain", (JSON.parse(next.stdout) as RunRecord).id, "--json");
+    const parent = (JSON.parse(next.stdout) as RunRecord).id;
+    const last = lawbook("train", file("last.yml", REQUEST.replace("new:xs", `run:${parent}`)), "--json");
+    // Trained again with all that it comes from: neither its parent nor the adapter before that is there yet.
+    const again = lawbook("retrain", (JSON.parse(last.stdout) as RunRecord).id, "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({ equal: true });
   });
 
