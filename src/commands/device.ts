@@ -1,4 +1,4 @@
-import { autoDevice, type DeviceState, deviceStates, findDevice } from "../compute/devices/list.js";
+import { type DeviceState, deviceStates, findDevice } from "../compute/devices/list.js";
 import { command, type CommandSpec } from "./command.js";
 import { textTable } from "./table.js";
 
@@ -27,12 +27,10 @@ export const deviceCommand: CommandSpec<DeviceList> = command({
   resultType: 'import("lawbook").DeviceList',
   run: (args) => {
     const name = args.positionals[0];
-    if (name !== undefined && name !== "auto") findDevice(name);
-    const auto = autoDevice().name;
-    const wanted = name === "auto" ? auto : name;
+    const wanted = name === undefined ? undefined : findDevice(name).name;
     return Promise.resolve({
       devices: deviceStates().filter((state) => wanted === undefined || state.name === wanted),
-      auto,
+      auto: findDevice("auto").name,
     });
   },
   show: ({ devices, auto }) => ({

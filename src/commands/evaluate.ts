@@ -1,6 +1,6 @@
 import { loadTokenizer } from "../data/tokenizer.js";
 import { drawSources } from "../data/mixture.js";
-import { findDevice, autoDevice } from "../compute/devices/list.js";
+import { findDevice } from "../compute/devices/list.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { ask, questions } from "../evaluate/answers.js";
 import type { TrainResult } from "../runs/record.js";
@@ -8,7 +8,7 @@ import { DISCIPLINES, EVALUATION_SETS, type EvaluationSet, type FactsData } from
 import { findModel } from "../runs/resolve.js";
 import { openStore } from "../runs/store.js";
 import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
-import { modelNames } from "./models.js";
+import { MODEL } from "./models.js";
 import { scoreRowsOf, scoresText } from "./scores.js";
 
 /** Scores of a model. */
@@ -27,14 +27,7 @@ const DEFAULT_FACTS = 60;
 export const evaluateCommand: CommandSpec<Evaluation> = command({
   name: "evaluate",
   summary: "Score a model per discipline, beside majority and chance",
-  positionals: [
-    {
-      name: "MODEL",
-      description: "xs-instruct, run:<id> or a path such as ./model",
-      required: true,
-      suggest: modelNames,
-    },
-  ],
+  positionals: [MODEL],
   flags: [
     {
       name: "set",
@@ -77,14 +70,7 @@ async function evaluate(args: Arguments, context: CommandContext): Promise<Evalu
   const data = own !== undefined && "facts" in own.data ? own.data : factsData(args);
   const seed = own?.seed ?? integerFlag(args, "seed", 101);
   const named = args.flags["device"] as string | undefined;
-  const device =
-    named === undefined
-      ? own === undefined
-        ? autoDevice()
-        : findDevice(own.device)
-      : named === "auto"
-        ? autoDevice()
-        : findDevice(named);
+  const device = findDevice(named ?? own?.device ?? "auto");
   const { checkpoint, sha256 } = findModel(name, root, store, seed, cwd);
   if (checkpoint.tokenizerFolder === undefined)
     throw new LawbookError("bad-file", `The model ${name} has no tokenizer.json.`);

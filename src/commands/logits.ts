@@ -1,10 +1,10 @@
 import { LawbookError, mismatch } from "../core/errors.js";
-import { autoDevice, findDevice } from "../compute/devices/list.js";
+import { findDevice } from "../compute/devices/list.js";
 import { logits } from "../evaluate/logits.js";
 import { findModel } from "../runs/resolve.js";
 import { openStore } from "../runs/store.js";
 import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
-import { modelNames } from "./models.js";
+import { MODEL } from "./models.js";
 import { textTable } from "./table.js";
 
 /** What a model expects after each token. */
@@ -20,14 +20,7 @@ const SHOWN = 5;
 export const logitsCommand: CommandSpec<Logits> = command({
   name: "logits",
   summary: "Look inside: the logits of a model after each of some token ids",
-  positionals: [
-    {
-      name: "MODEL",
-      description: "xs-instruct, run:<id> or a path such as ./model",
-      required: true,
-      suggest: modelNames,
-    },
-  ],
+  positionals: [MODEL],
   flags: [
     { name: "ids", kind: "string", placeholder: "LIST", description: "token ids, separated by commas" },
     { name: "device", kind: "string", placeholder: "NAME", description: "default auto" },
@@ -70,10 +63,7 @@ async function readLogits(args: Arguments, { root, home, cwd }: CommandContext):
       mismatch("Number of --ids", ids.length, `at most ${maxPositions}, the positions of ${name}`),
     );
   }
-  const device =
-    typeof args.flags["device"] === "string" && args.flags["device"] !== "auto"
-      ? findDevice(args.flags["device"])
-      : autoDevice();
+  const device = findDevice((args.flags["device"] as string | undefined) ?? "auto");
   return { ids, logits: await logits(device, checkpoint, ids) };
 }
 

@@ -1,13 +1,17 @@
-import { join } from "node:path";
-
-import { exists, listFolder } from "../core/files.js";
+import { committedModels } from "../runs/resolve.js";
 import { openStore } from "../runs/store.js";
-import type { CommandContext } from "./command.js";
+import type { CommandContext, PositionalSpec } from "./command.js";
 
-/** Names that a MODEL argument may have, for completion: committed models and runs of the store. */
-export function modelNames({ root, home }: CommandContext): string[] {
-  const folder = join(root, "datasets/models");
-  const committed = listFolder(folder).filter((name) => exists(join(folder, name, "config.json")));
+/** The MODEL argument of verbs that take one. */
+export const MODEL: PositionalSpec = {
+  name: "MODEL",
+  description: "xs-instruct, run:<id> or a path such as ./model",
+  required: true,
+  suggest: modelNames,
+};
+
+/** Names that it may have, for completion: committed models and runs of the store. */
+function modelNames({ root, home }: CommandContext): string[] {
   const store = openStore({ root, home, ignoreCommitted: true });
-  return [...committed, ...store.list().map(({ id }) => `run:${id.slice(0, 12)}`)];
+  return [...committedModels(root), ...store.list().map(({ id }) => `run:${id.slice(0, 12)}`)];
 }

@@ -3,7 +3,7 @@ import { join, relative, resolve as resolvePath } from "node:path";
 import { canonicalJson, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
 import { exists, listFolder, sha256File } from "../core/files.js";
-import { autoDevice, findDevice } from "../compute/devices/list.js";
+import { findDevice } from "../compute/devices/list.js";
 import { ENGINE } from "../compute/engine.js";
 import { loadBaseText } from "../data/text.js";
 import { type Checkpoint, checkpointDigest, newCheckpoint, readCheckpoint } from "../model/checkpoint.js";
@@ -68,11 +68,15 @@ export function findModel(
     return named(readCheckpoint(folder), record.id);
   }
   if (/^(\.\.?\/|\/)/.test(name)) return named(readCheckpoint(resolvePath(cwd, name)));
-  const known = listFolder(join(root, "datasets/models")).filter((entry) =>
-    exists(join(root, "datasets/models", entry, "config.json")),
-  );
+  const known = committedModels(root);
   if (!known.includes(name)) throw unknownName("model", name, known);
   return named(readCheckpoint(join(root, "datasets/models", name)));
+}
+
+/** Names of the committed models: folders of `datasets/models`. */
+export function committedModels(root: string): string[] {
+  const folder = join(root, "datasets/models");
+  return listFolder(folder).filter((name) => exists(join(folder, name, "config.json")));
 }
 
 /** The adapter that a request trains, or undefined for full fine-tuning. */
@@ -93,7 +97,7 @@ export function resolveTrain(
   } = {},
 ): ResolvedRun {
   const parsed = parseTrainRequest(input, options.lineOf);
-  const device = parsed.device === "auto" ? autoDevice() : findDevice(parsed.device);
+  const device = findDevice(parsed.device);
   const model = findModel(parsed.model, root, store, parsed.seed, options.cwd);
   const { config } = model.checkpoint;
   const lora = loraOf(parsed);

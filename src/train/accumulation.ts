@@ -1,17 +1,11 @@
-import { differentiate } from "../compute/differentiate.js";
 import type { Feeds } from "../compute/device.js";
 import { Graph, type Tensor } from "../compute/graph.js";
 import { add } from "../compute/ops/elementwise.js";
-import { gatherRows } from "../compute/ops/gather.js";
-import { linearCrossEntropy } from "../compute/ops/linear-cross-entropy.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import { product, sum } from "../core/math.js";
+import { sum } from "../core/math.js";
 import { batchFeeds, type PackedBatch } from "../data/batches.js";
-import { headName } from "../model/config.js";
-import { decoder, decoderInput, frozenInput, plainWeights, unpack } from "../model/decoder.js";
-import { loraWeights } from "../model/lora.js";
 import { ADAMW, appendAdamW, clipGradients, stateName } from "./optimizer.js";
-import { type ParameterGroup, parameterGroups, type StepOptions } from "./step.js";
+import { flatSize, gradientGraph, type ParameterGroup, type StepOptions } from "./step.js";
 
 /**
  * What a target weighs in the loss of a step of several micro-batches: `tokens`, 1 / targets of all of them, so that the
@@ -66,26 +60,8 @@ export interface GradientStep {
  * for the scalars of AdamW; parameters `p.<group>` are loaded, not carried. Output: `loss` []. Carried: `g.<group>`.
  */
 export function gradientStep(options: StepOptions): GradientStep {
-  const { config, lora, shape } = options;
-  const graph = new Graph();
-  const groups = parameterGroups(options);
-  const trained = new Map<string, Tensor>();
-  const flats = groups.map(({ name, parameters }) => {
-    const flat = graph.input(stateName("p", name), "float32", [sizeOf(parameters)]);
-    unpack(flat, parameters).forEach((tensor, key) => trained.set(key, tensor));
-    return flat;
-  });
-  const base = lora === undefined ? trained : frozenInput(graph, config);
-  const weights = lora === undefined ? plainWeights(trained) : loraWeights(base, trained, lora);
-  const hidden = decoder(config, weights, decoderInput(graph, shape.lines, shape.tokens));
-  const every = shape.targets === shape.lines * shape.tokens;
-  const { loss } = linearCrossEntropy(
-    every ? hidden : gatherRows(hidden, graph.input("targets", "int32", [shape.targets])),
-    weights.get(headName(config)),
-    graph.input("labels", "int32", [shape.targets]),
-    graph.input("weights", "float32", [shape.targets]),
-  );
-  appendAccumulation(graph, groups, differentiate(loss, flats));
+  const { graph, groups, gradients, loss } = gradientGraph(options, ["p"]);
+  appendAccumulation(graph, groups, gradients);
   graph.output("loss", loss);
   return { graph, groups };
 }
@@ -99,8 +75,9 @@ export function updateStep(
   { clip, adam = ADAMW }: Pick<StepOptions, "clip" | "adam">,
 ): Graph {
   const graph = new Graph();
-  const sums = groups.map(({ name, parameters }) => {
-    const size = [sizeOf(parameters)];
+  const sums = groups.map((group) => {
+    const { name } = group;
+    const size = [flatSize(group)];
     for (const slot of ["p", "m", "v"] as const) graph.input(stateName(slot, name), "float32", size);
     return graph.input(gradientName(name), "float32", size);
   });
@@ -108,8 +85,4 @@ export function updateStep(
   groups.forEach(({ name }, index) => appendAdamW(graph, name, clipped[index]!, adam));
   graph.output("norm", norm);
   return graph;
-}
-
-function sizeOf(parameters: ParameterGroup["parameters"]): number {
-  return sum(parameters.map(({ shape }) => product(shape)));
 }

@@ -63,28 +63,39 @@ export interface TrainingStep {
  * Outputs: `loss` [], `norm` [] (global gradient norm before clipping). Carried: p, m, v of each group.
  */
 export function trainingStep(options: StepOptions): TrainingStep {
-  const { config, lora, shape } = options;
-  const graph = new Graph();
-  const groups = parameterGroups(options);
-  const trained = new Map<string, Tensor>();
-  const flats = groups.map((group) => {
-    const size = group.parameters.reduce((total, parameter) => total + product(parameter.shape), 0);
-    const flat = graph.input(stateName("p", group.name), "float32", [size]);
-    graph.input(stateName("m", group.name), "float32", [size]);
-    graph.input(stateName("v", group.name), "float32", [size]);
-    unpack(flat, group.parameters).forEach((tensor, name) => trained.set(name, tensor));
-    return flat;
-  });
-  const base = lora === undefined ? trained : frozenInput(graph, config);
-  const weights = lora === undefined ? plainWeights(trained) : loraWeights(base, trained, lora);
-  const hidden = decoder(config, weights, decoderInput(graph, shape.lines, shape.tokens));
-  const loss = appendLoss(graph, hidden, weights.get(headName(config)), shape);
-  const gradients = differentiate(loss, flats);
+  const { graph, groups, gradients, loss } = gradientGraph(options, ["p", "m", "v"]);
   const { norm, clipped } = clipGradients(gradients, options.clip);
   groups.forEach((group, index) => appendAdamW(graph, group.name, clipped[index]!, options.adam ?? ADAMW));
   graph.output("loss", loss);
   graph.output("norm", norm);
   return { graph, groups, gradients, loss };
+}
+
+/**
+ * Forward pass and gradient alone, on inputs as in `trainingStep`. `slots`: the state vectors that are declared for each
+ * group, `p` first. The graph has no outputs yet.
+ */
+export function gradientGraph(options: StepOptions, slots: readonly ("p" | "m" | "v")[]): TrainingStep {
+  const { config, lora, shape } = options;
+  const graph = new Graph();
+  const groups = parameterGroups(options);
+  const trained = new Map<string, Tensor>();
+  const flats = groups.map((group) => {
+    const size = flatSize(group);
+    const [flat] = slots.map((slot) => graph.input(stateName(slot, group.name), "float32", [size]));
+    unpack(flat!, group.parameters).forEach((tensor, name) => trained.set(name, tensor));
+    return flat!;
+  });
+  const base = lora === undefined ? trained : frozenInput(graph, config);
+  const weights = lora === undefined ? plainWeights(trained) : loraWeights(base, trained, lora);
+  const hidden = decoder(config, weights, decoderInput(graph, shape.lines, shape.tokens));
+  const loss = appendLoss(graph, hidden, weights.get(headName(config)), shape);
+  return { graph, groups, gradients: differentiate(loss, flats), loss };
+}
+
+/** Elements of a group's flat vector. */
+export function flatSize({ parameters }: Pick<ParameterGroup, "parameters">): number {
+  return parameters.reduce((total, { shape }) => total + product(shape), 0);
 }
 
 function appendLoss(

@@ -17,20 +17,9 @@ import {
 } from "../../src/train/preference-batch.js";
 import { expectClose } from "../support/close.js";
 import { runPairs } from "../support/preference.js";
+import { SMALL } from "../support/small-model.js";
 
-const CONFIG: ModelConfig = {
-  vocabulary: 40,
-  width: 16,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 4,
-  feedForward: 24,
-  epsilon: 1e-5,
-  theta: 10000,
-  tied: false,
-  maxPositions: 64,
-};
+const CONFIG: ModelConfig = { ...SMALL, vocabulary: 40, maxPositions: 64 };
 /** Larger weights than at a real start, so that every part of the model matters. */
 const MODEL = newCheckpoint(CONFIG, 4, "");
 for (const [name, { data }] of MODEL.weights)

@@ -3,8 +3,6 @@ import { describe, expect, it } from "vitest";
 import { DEVICES } from "../../src/compute/devices/list.js";
 import { batchFeeds, packRows, type Row } from "../../src/data/batches.js";
 import { stream } from "../../src/core/random.js";
-import { newCheckpoint } from "../../src/model/checkpoint.js";
-import type { ModelConfig } from "../../src/model/config.js";
 import { frozenValues, pack } from "../../src/model/decoder.js";
 import { type LoraConfig, newLora } from "../../src/model/lora.js";
 import type { Weights } from "../../src/model/safetensors.js";
@@ -12,29 +10,10 @@ import { ADAMW, adamwScalars, stateName } from "../../src/train/optimizer.js";
 import { type StepOptions, trainingStep, type TrainingStep } from "../../src/train/step.js";
 import { expectClose } from "../support/close.js";
 import { byTfjs, gradientsByTfjs } from "../support/oracle.js";
+import { SMALL, smallWeights } from "../support/small-model.js";
 
-const CONFIG: ModelConfig = {
-  vocabulary: 50,
-  width: 16,
-  layers: 2,
-  heads: 4,
-  keyValueHeads: 2,
-  headWidth: 4,
-  feedForward: 24,
-  epsilon: 1e-5,
-  theta: 10000,
-  tied: false,
-  maxPositions: 32,
-};
+const CONFIG = SMALL;
 const LORA: LoraConfig = { rank: 2, alpha: 4, targets: ["q_proj", "v_proj", "down_proj"] };
-
-/** Larger weights than at a real start, so that every part of the model matters. */
-function weightsOf(config: ModelConfig): Weights {
-  const { weights } = newCheckpoint(config, 3, "");
-  for (const [name, { data }] of weights)
-    if (!name.includes("norm")) data.forEach((value, index) => (data[index] = value * 8));
-  return weights;
-}
 
 function rowsOf(step: number): Row[] {
   const draw = stream(5, "rows", step);
@@ -56,7 +35,7 @@ function start(
   step: TrainingStep,
   { config, lora }: Pick<StepOptions, "config" | "lora">,
 ): Record<string, Float32Array> {
-  const weights = weightsOf(config);
+  const weights = smallWeights(config);
   let trained: Weights = weights;
   if (lora !== undefined) {
     trained = newLora(config, lora, 3);

@@ -7,9 +7,10 @@ import { reference } from "./reference.js";
 /** All devices, fastest first. */
 export const DEVICES: readonly Device[] = [cpu, reference];
 
-/** The device of a name. Throws `usage` for an unknown one. */
+/** The device of a name; `auto` is the fastest usable one here. Throws `usage` for an unknown name. */
 export function findDevice(name: string): Device {
-  const device = DEVICES.find((candidate) => candidate.name === name);
+  const chosen = name === "auto" ? deviceStates().find(({ usable }) => usable)!.name : name;
+  const device = DEVICES.find((candidate) => candidate.name === chosen);
   if (device === undefined)
     throw unknownName("device", name, [...DEVICES.map((candidate) => candidate.name), "auto"]);
   return device;
@@ -37,8 +38,3 @@ const REASONS: Readonly<Record<string, string>> = {
   cpu: "native code on this processor; bytes repeat on this machine",
   reference: "WebAssembly without relaxed SIMD; the same bytes on every machine",
 };
-
-/** What `auto` means here: the fastest usable device. */
-export function autoDevice(): Device {
-  return findDevice(deviceStates().find(({ usable }) => usable)!.name);
-}
