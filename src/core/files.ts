@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -95,6 +96,46 @@ export function readRange(path: string, offset: number, length: number): Uint8Ar
   }
 }
 
+/**
+ * Reads `length` bytes from `offset` piece by piece, so that a large range is never in memory whole. A piece is valid
+ * until the next one is asked for. Throws `bad-file` where the file is shorter.
+ */
+export function* readPieces(
+  path: string,
+  offset: number,
+  length: number,
+  pieceBytes: number = 1 << 22,
+): Generator<Uint8Array, void, undefined> {
+  let handle: number;
+  try {
+    handle = openSync(path, "r");
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+  try {
+    const buffer = new Uint8Array(Math.min(length, pieceBytes));
+    for (let done = 0; done < length;) {
+      const wanted = Math.min(buffer.length, length - done);
+      let got = 0;
+      while (got < wanted) {
+        const count = readSync(handle, buffer, got, wanted - got, offset + done + got);
+        if (count === 0) {
+          throw new LawbookError(
+            "bad-file",
+            `${path} is truncated: got ${offset + done + got} bytes, expected at least ${offset + length}.`,
+            { hint: "Fetch or write the file again." },
+          );
+        }
+        got += count;
+      }
+      yield buffer.subarray(0, wanted);
+      done += wanted;
+    }
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** Size of a file in bytes. Throws `missing` with the path. */
 export function fileSize(path: string): number {
   try {
@@ -145,6 +186,46 @@ export function writeAtomic(
       closeSync(handle);
     }
     renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
+  }
+}
+
+/**
+ * Writes a file from pieces that come one after the other, as atomically as `writeAtomic`. A piece may be used again
+ * once the next one is asked for.
+ */
+export async function writePieces(
+  path: string,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomHex(6)}.tmp`);
+  const attempt = <T>(write: () => T): T => {
+    try {
+      return write();
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new LawbookError("bad-file", `${path} cannot be written: ${message}.`, { cause, data: { path } });
+    }
+  };
+  const handle = attempt(() => {
+    mkdirSync(folder, { recursive: true });
+    return openSync(temporary, "w");
+  });
+  try {
+    try {
+      for await (const piece of pieces) {
+        for (let done = 0; done < piece.length;) {
+          done += attempt(() => writeSync(handle, piece, done, piece.length - done));
+        }
+      }
+      attempt(() => fsyncSync(handle));
+    } finally {
+      closeSync(handle);
+    }
+    attempt(() => renameSync(temporary, path));
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw cause;
@@ -215,6 +296,13 @@ export function makeTemporaryFolder(prefix: string): string {
 export function copy(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
   cpSync(from, to, { recursive: true });
+}
+
+/** Makes `path` a symbolic link to `target`, in the place of what is there. */
+export function link(target: string, path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path);
 }
 
 /** Removes a file or a folder; absent is fine. */
