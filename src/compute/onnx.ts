@@ -142,8 +142,9 @@ export function onnxBytes(graph: Graph): Uint8Array {
     if (!used.has(tensor)) continue;
     names.set(tensor, addInitializer(`k${tensor.id}`, tensor.type, tensor.shape, bytesOf(values)));
   }
+  const results = new Map([...graph.outputs].map(([name, tensor]) => [tensor, name]));
   for (const call of live) {
-    for (const output of call.outputs) names.set(output, `v${output.id}`);
+    for (const output of call.outputs) names.set(output, results.get(output) ?? `v${output.id}`);
     call.operation.onnx(
       emit,
       call.inputs.map((input) => names.get(input)!),
@@ -151,7 +152,8 @@ export function onnxBytes(graph: Graph): Uint8Array {
       call,
     );
   }
-  for (const [name, tensor] of graph.outputs) emit.node("Identity", [names.get(tensor)!], [name]);
+  for (const [name, tensor] of graph.outputs)
+    if (names.get(tensor) !== name) emit.node("Identity", [names.get(tensor)!], [name]);
 
   const message = modelType.fromObject({
     irVersion: 8,

@@ -5,7 +5,7 @@ import { linear, matmul } from "../compute/ops/matmul.js";
 import { rmsNorm } from "../compute/ops/rms-norm.js";
 import { rotary, rotaryTables, type RotaryTables } from "../compute/ops/rotary.js";
 import { reshape, split, transpose } from "../compute/ops/shape.js";
-import { softmax } from "../compute/ops/softmax.js";
+import { softmaxProduct } from "../compute/ops/softmax.js";
 import { product } from "../core/math.js";
 import { type ModelConfig, type Parameter, parametersOf } from "./config.js";
 import type { Weight, Weights } from "./safetensors.js";
@@ -23,9 +23,18 @@ export interface DecoderInput {
   readonly ids: Tensor;
   /** Position of each token in its row, int32 [B, T]. */
   readonly positions: Tensor;
-  /** 0 where a token may look, -1e9 where it may not, [B, 1, T, T]. */
+  /** 0 where a token may look, -1e9 where it may not, [B, 1, T, S]; S = T without a memory. */
   readonly bias: Tensor;
 }
+
+/** Keys, turned to their positions, and values of one layer, [B, K, S, D] each. */
+export interface KeysValues {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** What the tokens of a layer look at, from their own keys and values; without a memory these alone. */
+export type Memory = (layer: number, own: KeysValues) => KeysValues;
 
 /** Declares the inputs of a decoder for B lines of T tokens. */
 export function decoderInput(graph: Graph, lines: number, tokens: number): DecoderInput {
@@ -95,14 +104,20 @@ export function plainWeights(tensors: ReadonlyMap<string, Tensor>): DecoderWeigh
  * Per block: x += O attention(norm(x)); x += D (silu(G norm(x)) * U norm(x)).
  * -> hidden states [B*T, C]. Source: Touvron et al. 2023, section 2.2.
  */
-export function decoder(config: ModelConfig, weights: DecoderWeights, input: DecoderInput): Tensor {
+export function decoder(
+  config: ModelConfig,
+  weights: DecoderWeights,
+  input: DecoderInput,
+  memory?: Memory,
+): Tensor {
   const graph = input.ids.graph;
   const tables = rotaryTables(graph, config.maxPositions, config.headWidth, config.theta);
   let x = gatherRows(weights.get("model.embed_tokens.weight"), input.ids); // -> [B*T, C]
   for (let layer = 0; layer < config.layers; layer++) {
     const prefix = `model.layers.${layer}`;
     const normal = rmsNorm(x, weights.get(`${prefix}.input_layernorm.weight`), config.epsilon);
-    x = add(x, attention(config, weights, `${prefix}.self_attn`, normal, input, tables));
+    const remember = (own: KeysValues): KeysValues => memory?.(layer, own) ?? own;
+    x = add(x, attention(config, weights, `${prefix}.self_attn`, normal, input, tables, remember));
     const inner = rmsNorm(x, weights.get(`${prefix}.post_attention_layernorm.weight`), config.epsilon);
     const gate = silu(weights.linear(`${prefix}.mlp.gate_proj`, inner)); // -> [B*T, F]
     const up = weights.linear(`${prefix}.mlp.up_proj`, inner);
@@ -118,6 +133,7 @@ function attention(
   x: Tensor,
   { positions, bias }: DecoderInput,
   tables: RotaryTables,
+  remember: (own: KeysValues) => KeysValues,
 ): Tensor {
   const [lines, tokens] = positions.shape as [number, number];
   const { heads, keyValueHeads: kv, headWidth: d } = config;
@@ -135,12 +151,15 @@ function attention(
     transpose(reshape(turn("q_proj", heads), [lines, tokens, kv, group, d]), [0, 2, 3, 1, 4]),
     [lines, kv, group * tokens, d],
   );
-  const k = perHead(turn("k_proj", kv));
-  const v = perHead(weights.linear(`${prefix}.v_proj`, x));
-  const scores = reshape(matmul(q, k, false, true, 1 / Math.sqrt(d)), [lines, kv, group, tokens, tokens]);
-  const allowed = add(scores, reshape(bias, [lines, 1, 1, tokens, tokens]));
-  const shares = reshape(softmax(allowed), [lines, kv, group * tokens, tokens]);
-  const mixed = reshape(matmul(shares, v), [lines, kv, group, tokens, d]);
+  const { keys, values } = remember({
+    keys: perHead(turn("k_proj", kv)),
+    values: perHead(weights.linear(`${prefix}.v_proj`, x)),
+  });
+  const seen = keys.shape[2]!;
+  const scores = reshape(matmul(q, keys, false, true, 1 / Math.sqrt(d)), [lines, kv, group, tokens, seen]);
+  const allowed = add(scores, reshape(bias, [lines, 1, 1, tokens, seen]));
+  const rows = reshape(allowed, [lines, kv, group * tokens, seen]);
+  const mixed = reshape(softmaxProduct(rows, values), [lines, kv, group, tokens, d]);
   const merged = reshape(transpose(mixed, [0, 3, 1, 2, 4]), [lines * tokens, heads * d]); // -> [B*T, H*D]
   return weights.linear(`${prefix}.o_proj`, merged);
 }

@@ -22,7 +22,7 @@ export const cpu: Device = {
         create: (bytes) =>
           runtime.InferenceSession.create(bytes, {
             executionProviders: ["cpu"],
-            graphOptimizationLevel: "all",
+            graphOptimizationLevel: "basic", // above it, onnxruntime folds our transposes back into slower products
             intraOpNumThreads: threads,
             interOpNumThreads: 1,
             logSeverityLevel: 3,

@@ -109,7 +109,24 @@ export function sigmoid(x: Tensor): Tensor {
   return sigmoidOperation([x], {})[0]!;
 }
 
+const siluOperation = operation<Record<string, never>>("silu", {
+  infer: ([x]) => [
+    { type: "float32", shape: x!.shape },
+    { type: "float32", shape: x!.shape },
+  ],
+  // dy/dx = s + y - y s with s = sigmoid(x).
+  gradient: ({ outputs: [y, s] }, [dy]) => [multiply(dy!, add(s!, subtract(y!, multiply(y!, s!))))],
+  onnx: (emit, [x], [y, s]) => {
+    emit.node("Sigmoid", [x!], [s!]);
+    emit.node("Mul", [x!, s!], [y!]);
+  },
+  tfjs: (tf, [x]) => {
+    const s = tf.sigmoid(x!);
+    return [tf.mul(x!, s), s];
+  },
+});
+
 /** y = x * sigmoid(x). Elfwing et al. 2018. */
 export function silu(x: Tensor): Tensor {
-  return multiply(x, sigmoid(x));
+  return siluOperation([x], {})[0]!;
 }

@@ -1,7 +1,11 @@
 import { operation, shapeError, type Tensor } from "../graph.js";
-import { add, multiply } from "./elementwise.js";
-import { matmul } from "./matmul.js";
+import { add, multiply, subtract } from "./elementwise.js";
+import { gatherRows } from "./gather.js";
+import { linearLogSumExp } from "./linear-log-sum-exp.js";
+import { linear, matmul } from "./matmul.js";
+import { reduceSum } from "./reduce.js";
 import { reshape } from "./shape.js";
+import { softmax } from "./softmax.js";
 
 /** Smallest probability of a label that still counts: -ln 1e-30 = 69 nats. */
 const FLOOR = 1e-30;
@@ -92,17 +96,42 @@ export interface CrossEntropy {
   readonly probabilities: Tensor;
 }
 
+/** Vocabularies above this are computed in chunks of `CHUNK` pieces; measured, see `test/bench/memory.ts`. */
+const WHOLE = 8192;
+const CHUNK = 4096;
+
 /**
  * Cross-entropy of a linear head: p = softmax(h W^T), loss = sum_n w_n (-ln p_n[label_n]).
  * hidden [N, C], head [V, C], labels int32 [N] in [0, V), weights [N] -> loss [], rowLoss [N], probabilities [N, V].
- * A label's probability counts as at least 1e-30.
+ * A label's probability counts as at least 1e-30; chunks need no such floor. Above 8,192 pieces the [N, V] logits are never whole, unless
+ * `probabilities` is used: forward and gradient run over `chunk` pieces of the vocabulary at a time.
  */
 export function linearCrossEntropy(
   hidden: Tensor,
   head: Tensor,
   labels: Tensor,
   weights: Tensor,
+  chunk: number = head.shape[0]! > WHOLE ? CHUNK : head.shape[0]!,
 ): CrossEntropy {
+  if (chunk < head.shape[0]!) return chunkedCrossEntropy(hidden, head, labels, weights, chunk);
   const [loss, rowLoss, probabilities] = crossEntropyOperation([hidden, head, labels, weights], {});
   return { loss: loss!, rowLoss: rowLoss!, probabilities: probabilities! };
+}
+
+// -ln p(label) = ln sum_v e^(h . W_v) - h . W_label.
+function chunkedCrossEntropy(
+  hidden: Tensor,
+  head: Tensor,
+  labels: Tensor,
+  weights: Tensor,
+  chunk: number,
+): CrossEntropy {
+  const own = reduceSum(multiply(hidden, gatherRows(head, labels)), [1]);
+  const total = reshape(linearLogSumExp(hidden, head, chunk), own.shape);
+  const rowLoss = subtract(total, own);
+  return {
+    loss: reduceSum(multiply(rowLoss, weights), [0]),
+    rowLoss,
+    probabilities: softmax(linear(hidden, head)),
+  };
 }

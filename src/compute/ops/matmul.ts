@@ -22,11 +22,26 @@ const matmulOperation = operation<MatmulAttributes>("matmul", {
     needs[0] ? (tA ? matmul(b!, dy!, tB, true, alpha) : matmul(dy!, b!, false, !tB, alpha)) : undefined,
     needs[1] ? (tB ? matmul(dy!, a!, true, tA, alpha) : matmul(a!, dy!, !tA, false, alpha)) : undefined,
   ],
-  onnx: (emit, inputs, outputs, { inputs: [a], attributes: { transposeA, transposeB, alpha } }) => {
-    const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
-    if (!transposeA && !transposeB && alpha === 1) emit.node("MatMul", inputs, outputs);
-    else if (a!.shape.length === 2) emit.node("Gemm", inputs, outputs, flags);
-    else emit.node("FusedMatMul", inputs, outputs, flags, "com.microsoft");
+  onnx: (emit, [a, b], outputs, { inputs: [left, right], attributes }) => {
+    const { transposeA, transposeB, alpha } = attributes;
+    const rank = left!.shape.length;
+    const times = (x: string, y: string, to: readonly string[], transB = 0): void => {
+      const flags = { transB, alpha: { float: alpha } };
+      if (transB === 0 && alpha === 1) emit.node("MatMul", [x, y], to);
+      else if (rank === 2) emit.node("Gemm", [x, y], to, flags);
+      else emit.node("FusedMatMul", [x, y], to, flags, "com.microsoft");
+    };
+    const turn = (x: string, to: string = emit.temporary()): string => {
+      emit.node("Transpose", [x], [to], { perm: lastSwapped(rank) });
+      return to;
+    };
+    // onnxruntime packs a transposed left factor slowly: turning it first, or turning the narrower result, costs less.
+    if (!transposeA) times(a!, b!, outputs, Number(transposeB));
+    else if (rank > 2 && !transposeB && right!.shape.at(-1)! < left!.shape.at(-1)!) {
+      const turned = emit.temporary();
+      times(turn(b!), a!, [turned]);
+      turn(turned, outputs[0]);
+    } else times(turn(a!), b!, outputs, Number(transposeB));
   },
   tfjs: (tf, [a, b], { attributes: { transposeA, transposeB, alpha } }) => {
     const product = tf.matMul(a!, b!, transposeA, transposeB);
@@ -37,6 +52,11 @@ const matmulOperation = operation<MatmulAttributes>("matmul", {
 function lastTwo({ shape }: Tensor, transposed: boolean): readonly [number, number] {
   const [rows, columns] = shape.slice(-2) as [number, number];
   return transposed ? [columns, rows] : [rows, columns];
+}
+
+function lastSwapped(rank: number): number[] {
+  const axes = [...Array(rank).keys()];
+  return [...axes.slice(0, -2), rank - 1, rank - 2];
 }
 
 /** y = alpha * A B over the last two axes, A or B transposed where told. [.., M, K] x [.., K, N] -> [.., M, N]. */
