@@ -1,9 +1,9 @@
 import { loadTokenizer } from "../data/tokenizer.js";
 import { drawSources } from "../data/mixture.js";
 import { findDevice } from "../compute/devices/list.js";
-import { LawbookError, mismatch } from "../core/errors.js";
-import { ask, questions } from "../evaluate/answers.js";
-import type { TrainResult } from "../runs/record.js";
+import { LawbookError, mismatch, unknownName } from "../core/errors.js";
+import { scoreSet } from "../evaluate/sets.js";
+import type { Score, TrainResult } from "../runs/record.js";
 import { DISCIPLINES, EVALUATION_SETS, type EvaluationSet, type FactsData } from "../runs/request.js";
 import { findModel } from "../runs/resolve.js";
 import { openStore } from "../runs/store.js";
@@ -32,9 +32,8 @@ export const evaluateCommand: CommandSpec<Evaluation> = command({
     {
       name: "set",
       kind: "string",
-      placeholder: "SET",
-      description: "questions to put, default t-recall",
-      values: EVALUATION_SETS,
+      placeholder: "SET,...",
+      description: `questions to put, default t-recall; ${EVALUATION_SETS.join(", ")}`,
     },
     {
       name: "facts",
@@ -50,7 +49,10 @@ export const evaluateCommand: CommandSpec<Evaluation> = command({
     },
     { name: "device", kind: "string", placeholder: "NAME", description: "default: the run's own, else auto" },
   ],
-  examples: ["lawbook evaluate xs-instruct", "lawbook evaluate run:3fa94c01 --set t-infer --json"],
+  examples: [
+    "lawbook evaluate xs-instruct",
+    "lawbook evaluate run:3fa94c01 --set t-recall,instructions --json",
+  ],
   magics: ["line"],
   resultType: 'import("lawbook").Evaluation',
   run: evaluate,
@@ -65,7 +67,7 @@ async function evaluate(args: Arguments, context: CommandContext): Promise<Evalu
   const { root, home, cwd, signal } = context;
   const store = openStore({ root, home });
   const name = args.positionals[0]!;
-  const set = (args.flags["set"] ?? "t-recall") as EvaluationSet;
+  const sets = setsOf((args.flags["set"] as string | undefined) ?? "t-recall");
   const own = name.startsWith("run:") ? store.find(name.slice(4))?.request : undefined;
   const data = own !== undefined && "facts" in own.data ? own.data : factsData(args);
   const seed = own?.seed ?? integerFlag(args, "seed", 101);
@@ -75,18 +77,25 @@ async function evaluate(args: Arguments, context: CommandContext): Promise<Evalu
   if (checkpoint.tokenizerFolder === undefined)
     throw new LawbookError("bad-file", `The model ${name} has no tokenizer.json.`);
   const sources = drawSources(root, data.facts, data.wordings as Record<string, number>, seed);
-  const scores = await ask(
-    {
-      device,
-      config: checkpoint.config,
-      weights: checkpoint.weights,
-      tokenizer: loadTokenizer(checkpoint.tokenizerFolder),
-      signal,
-      progress: (done, total) => context.progress({ phase: "evaluating", done, total }),
-    },
-    questions(root, sources, set, seed),
-  );
-  return { model: name, sha256, device: device.name, seed, scores: { [set]: scores } };
+  const asking = {
+    device,
+    config: checkpoint.config,
+    weights: checkpoint.weights,
+    adapter: checkpoint.adapter,
+    tokenizer: loadTokenizer(checkpoint.tokenizerFolder),
+    signal,
+    progress: (done: number, total: number) => context.progress({ phase: "evaluating", done, total }),
+  };
+  const scores: { [Set in EvaluationSet]?: Record<string, Score> } = {};
+  for (const set of sets) scores[set] = await scoreSet(asking, set, root, sources, seed);
+  return { model: name, sha256, device: device.name, seed, scores };
+}
+
+function setsOf(flag: string): readonly EvaluationSet[] {
+  const names = [...new Set(flag.split(",").map((name) => name.trim()))];
+  const unknown = names.find((name) => !(EVALUATION_SETS as readonly string[]).includes(name));
+  if (unknown !== undefined) throw unknownName("set", unknown, EVALUATION_SETS);
+  return names as EvaluationSet[];
 }
 
 function factsData(args: Arguments): Pick<FactsData, "facts" | "wordings"> {

@@ -5,6 +5,8 @@ export interface Row {
   readonly ids: readonly number[];
   /** First index whose token counts in the loss; at least 1, since token 0 has nothing before it. */
   readonly from: number;
+  /** What the row is about, for example its discipline. */
+  readonly label?: string | undefined;
 }
 
 /** Rows that stand behind one another in B lines of T tokens. */

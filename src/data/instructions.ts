@@ -13,6 +13,12 @@ export interface Instruction {
   readonly family: string;
   /** Name of the task that gives the content, for example "copy". */
   readonly content: string;
+  /** The answer without its format. */
+  readonly bare: string;
+  /** The word that the formats "begin" and "end" ask for. */
+  readonly key: string;
+  /** Other right contents. */
+  readonly aliases?: readonly string[];
 }
 
 /** Words the tasks are about, from `datasets/text/words.json`. */
@@ -311,24 +317,29 @@ export function drawInstructions(
     const family = draws.choose(FORMAT_FAMILIES);
     if (isHeldOut(task.name, family) !== (set === "unseen-pairs")) continue;
     const [question, answer] = task.make(part, draws);
-    rows.push({ ...applyFormat(family, question, answer, draws), family, content: task.name });
+    rows.push({ ...applyFormat(family, question, answer, draws), family, content: task.name, bare: answer });
   }
   return rows;
 }
 
-/** A question with a format demanded, and its answer in that format; also for science questions. */
+/** A question with a format demanded, its answer in that format, and the word asked for; also for science questions. */
 export function applyFormat(
   family: string,
   question: string,
   answer: string,
   draws: Stream,
-): { readonly question: string; readonly answer: string } {
-  const format = formatOf(family);
+): Pick<Instruction, "question" | "answer" | "key"> {
+  const { asks } = formatOf(family);
   const key = draws.choose(KEYS);
-  const ask = draws.choose(format.asks).replace("{key}", key);
+  const ask = draws.choose(asks).replace("{key}", key);
   const front = draws.uniform() < 0.3;
-  if (ask === "") return { question, answer: format.write(answer, key) };
-  return { question: front ? `${ask} ${question}` : `${question} ${ask}`, answer: format.write(answer, key) };
+  const asked = ask === "" ? question : front ? `${ask} ${question}` : `${question} ${ask}`;
+  return { question: asked, answer: inFormat(family, answer, key), key };
+}
+
+/** A bare answer in a format; `key` is the word that "begin" and "end" put beside it. */
+export function inFormat(family: string, bare: string, key: string): string {
+  return formatOf(family).write(bare, key);
 }
 
 /** Is `text` exactly the answer of `row`? Outer blanks do not count. */
@@ -336,9 +347,20 @@ export function isRight(row: Pick<Instruction, "answer">, text: string): boolean
   return text.trim() === row.answer;
 }
 
-/** Does `text` have the form of `family`, whatever its content? */
-export function hasForm(family: string, text: string): boolean {
-  return formatOf(family).form.test(text.trim());
+/** Does `text` have the form of `family`, whatever its content? `key`: the word that "begin" and "end" must have; default any. */
+export function hasForm(family: string, text: string, key?: string): boolean {
+  const given = text.trim();
+  if (key !== undefined && family === "begin" && !given.startsWith(`${key} `)) return false;
+  if (key !== undefined && family === "end" && !given.endsWith(` ${key}`)) return false;
+  return formatOf(family).form.test(given);
+}
+
+/** Is `text` one of the bare answers, in whatever format? */
+export function hasContent(bare: readonly string[], text: string): boolean {
+  const given = text.trim();
+  return bare.some((answer) =>
+    FORMAT_FAMILIES.some((family) => KEYS.some((key) => inFormat(family, answer, key) === given)),
+  );
 }
 
 function formatOf(family: string): Format {

@@ -120,9 +120,10 @@ export function rowsOf(
     const key = `${source}/${fact}/${form}`;
     let row = known.get(key);
     if (row === undefined) {
-      const { facts, forms } = sources[source]!;
+      const { facts, forms, discipline } = sources[source]!;
       const { relation, subject, answer } = facts[fact]!;
-      row = chatRow(tokenizer, phrase(templates.get(relation)!, forms[fact]![form]!, subject), answer);
+      const question = phrase(templates.get(relation)!, forms[fact]![form]!, subject);
+      row = { ...chatRow(tokenizer, question, answer), label: discipline };
       known.set(key, row);
     }
     return row;

@@ -6,9 +6,10 @@ import { type Fact, loadFacts } from "../data/facts.js";
 import { chatRow, type Source } from "../data/mixture.js";
 import { type Form, loadTemplates, phrase, testForms, validationForms } from "../data/templates.js";
 import type { Tokenizer } from "../data/tokenizer.js";
-import type { ModelConfig } from "../model/config.js";
-import type { Weights } from "../model/safetensors.js";
-import { type RowScore, scoreRows } from "./likelihood.js";
+import type { Network } from "../model/network.js";
+import { type ScoredRow, scoreRows, type ScoringOptions } from "./likelihood.js";
+import { type ChoiceNorm, judgeChoices } from "./multiple-choice.js";
+import { commonest, type DisciplineScore, macroMean, shareOfBest } from "./score.js";
 
 /** Which questions are asked: see `questions`. */
 export type QuestionSet = "t-recall" | "t-trained" | "t-infer" | "validation";
@@ -23,16 +24,10 @@ export interface Question {
   readonly right: readonly string[];
   /** Four answers to choose from, or none where only the written answer is scored. */
   readonly choices: readonly string[];
-}
-
-/** Scores of one discipline on one set, in [0, 1] but for the log-likelihood. */
-export interface DisciplineScore {
-  readonly strict: number;
-  readonly lenient: number;
-  readonly majority: number;
-  readonly chance: number;
-  readonly logLikelihood: number;
-  readonly questions: number;
+  /** How common each choice is as an answer; left out: counted over the questions that are put. */
+  readonly priors?: readonly number[];
+  /** The commonest answer; left out: counted over the questions that are put. */
+  readonly guess?: string;
 }
 
 /** Facts per discipline that a set asks about at the most, drawn with the seed. */
@@ -106,83 +101,95 @@ function choicesOf(fact: Fact, trained: readonly Fact[], seed: number): string[]
 }
 
 /** Where the questions are put and what is reported meanwhile. */
-export interface Asking {
+export interface Asking extends Network, ScoringOptions {
   readonly device: Device;
-  readonly config: ModelConfig;
-  readonly weights: Weights;
   readonly tokenizer: Tokenizer;
-  readonly signal?: AbortSignal | undefined;
-  readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
-/**
- * Puts questions to a model. strict: greedy decoding writes a right answer and ends; lenient: of the choices the right
- * one has the highest mean ln p per token; both as macro means over topics. majority: what the commonest right answer of
- * each relation would get as strict; chance: 1 / choices. logLikelihood: mean over questions of ln p per token of the
- * answer, nats.
- */
+/** Puts questions to a model; see `DisciplineScore`. Everything in [0, 1] is a macro mean over the topics. */
 export async function ask(
   asking: Asking,
   asked: readonly Question[],
 ): Promise<Record<string, DisciplineScore>> {
   const rows: Row[] = [];
-  const add = (question: Question, answers: readonly string[]): readonly number[] =>
-    answers.map((answer) => rows.push(chatRow(asking.tokenizer, question.text, answer)) - 1);
+  const add = ({ text, discipline: label }: Question, answers: readonly string[]): readonly number[] =>
+    answers.map((answer) => rows.push({ ...chatRow(asking.tokenizer, text, answer), label }) - 1);
   const places = asked.map((question) => ({
     right: add(question, question.right),
     choices: add(question, question.choices),
   }));
-  const scores = await scoreRows(asking.device, asking.config, asking.weights, rows, asking);
+  const scores = await scoreRows(asking.device, asking, rows, asking);
+  const at = (row: number): ScoredRow => scores[row]!;
+  const perToken = (row: number): number => at(row).logLikelihood / at(row).tokens;
   const disciplines = [...new Set(asked.map(({ discipline }) => discipline))];
   return Object.fromEntries(
     disciplines.map((discipline) => {
       const own = [...asked.keys()].filter((index) => asked[index]!.discipline === discipline);
-      const at = (index: number): RowScore => scores[index]!;
-      const perToken = (row: number): number => at(row).logLikelihood / at(row).tokens;
-      const commonest = commonestAnswers(own.map((index) => asked[index]!));
-      const macro = (indices: readonly number[], right: (index: number) => boolean): number => {
-        const topics = [...new Set(indices.map((index) => asked[index]!.topic))].sort();
-        return mean(
-          topics.map((topic) =>
-            mean(
-              indices.filter((index) => asked[index]!.topic === topic).map((index) => Number(right(index))),
-            ),
-          ),
-        );
-      };
+      const counts = answerCounts(own.map((index) => asked[index]!));
+      const macro = (indices: readonly number[], value: (index: number) => number): number =>
+        macroMean(indices, (index) => asked[index]!.topic, value);
       const chosen = own.filter((index) => places[index]!.choices.length > 0);
+      const chooses = (best: (index: number) => number) => (index: number) =>
+        Number(asked[index]!.choices[best(index)] === asked[index]!.right[0]);
+      const predictions = new Map(
+        chosen.map((index) => {
+          const { choices } = places[index]!;
+          const bodies = choices.map((row) => ({
+            logLikelihood: at(row).body,
+            tokens: at(row).tokens - 1,
+            greedy: at(row).greedy,
+          }));
+          return [index, judgeChoices(asked[index]!.choices, bodies).predictions];
+        }),
+      );
+      const by = (norm: ChoiceNorm): number =>
+        macro(
+          chosen,
+          chooses((index) => predictions.get(index)![norm]),
+        );
       return [
         discipline,
         {
-          strict: macro(own, (index) => places[index]!.right.some((row) => at(row).greedy)),
-          lenient: macro(chosen, (index) => {
-            const likelihoods = places[index]!.choices.map(perToken);
-            const best = likelihoods.indexOf(Math.max(...likelihoods));
-            return asked[index]!.choices[best] === asked[index]!.right[0];
-          }),
-          majority: macro(own, (index) =>
-            asked[index]!.right.includes(commonest.get(asked[index]!.relation)!),
+          strict: macro(own, (index) => Number(places[index]!.right.some((row) => at(row).greedy))),
+          lenient: macro(
+            chosen,
+            chooses((index) => {
+              const likelihoods = places[index]!.choices.map(perToken);
+              return likelihoods.indexOf(Math.max(...likelihoods));
+            }),
           ),
+          majority: macro(own, (index) => {
+            const { right, guess, relation } = asked[index]!;
+            return Number(right.includes(guess ?? commonest(counts.get(relation)!)));
+          }),
           chance: mean(chosen.map((index) => 1 / asked[index]!.choices.length)),
           logLikelihood: mean(own.map((index) => perToken(places[index]!.right[0]!))),
           questions: own.length,
+          acc: by("none"),
+          accNorm: by("characters"),
+          accBytes: by("bytes"),
+          accTokens: by("tokens"),
+          choiceMajority: macro(chosen, (index) => {
+            const { choices, right, relation, priors } = asked[index]!;
+            const known = counts.get(relation)!;
+            return shareOfBest(
+              priors ?? choices.map((choice) => known.get(choice) ?? 0),
+              choices.indexOf(right[0]!),
+            );
+          }),
         },
       ];
     }),
   );
 }
 
-function commonestAnswers(asked: readonly Question[]): Map<string, string> {
+/** How often each answer is the right one, per relation. */
+function answerCounts(asked: readonly Question[]): Map<string, Map<string, number>> {
   const counts = new Map<string, Map<string, number>>();
   for (const { relation, right } of asked) {
     const answers = counts.get(relation) ?? new Map<string, number>();
     answers.set(right[0]!, (answers.get(right[0]!) ?? 0) + 1);
     counts.set(relation, answers);
   }
-  return new Map(
-    [...counts].map(([relation, answers]) => [
-      relation,
-      [...answers].reduce((a, b) => (b[1] > a[1] ? b : a))[0],
-    ]),
-  );
+  return counts;
 }

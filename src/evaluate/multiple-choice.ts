@@ -3,9 +3,8 @@ import { LawbookError, mismatch } from "../core/errors.js";
 import { exp, mean, sum } from "../core/math.js";
 import { standardDeviation } from "../core/statistics.js";
 import type { Row } from "../data/batches.js";
-import type { ModelConfig } from "../model/config.js";
-import type { Weights } from "../model/safetensors.js";
-import { type RowScore, scoreRows } from "./likelihood.js";
+import type { Network } from "../model/network.js";
+import { type RowScore, scoreRows, type ScoringOptions } from "./likelihood.js";
 
 /** A context and what may follow it, as token ids. */
 export interface EncodedPair {
@@ -74,12 +73,13 @@ export interface ChoiceItem {
 }
 
 /** By what a sum of ln p is divided before choices are compared. */
-export type ChoiceNorm = "none" | "characters" | "bytes";
+export type ChoiceNorm = "none" | "characters" | "bytes" | "tokens";
 
-const DIVISORS: Readonly<Record<ChoiceNorm, (text: string) => number>> = {
+const DIVISORS: Readonly<Record<ChoiceNorm, (text: string, score: RowScore) => number>> = {
   none: () => 1,
   characters: (text) => Array.from(text).length,
   bytes: (text) => new TextEncoder().encode(text).length,
+  tokens: (_, { tokens }) => tokens,
 };
 
 /** What the model says to one question. */
@@ -116,7 +116,7 @@ export function estimate(values: readonly number[]): Estimate {
 /** Judges the scored choices of one question: the best by each norm, and what each takes of the probability. */
 export function judgeChoices(texts: readonly string[], scores: readonly RowScore[]): ChoiceResult {
   const best = (norm: ChoiceNorm): number => {
-    const values = scores.map(({ logLikelihood }, index) => logLikelihood / DIVISORS[norm](texts[index]!));
+    const values = scores.map((score, index) => score.logLikelihood / DIVISORS[norm](texts[index]!, score));
     return values.indexOf(Math.max(...values));
   };
   const highest = Math.max(...scores.map(({ logLikelihood }) => logLikelihood));
@@ -125,17 +125,21 @@ export function judgeChoices(texts: readonly string[], scores: readonly RowScore
   return {
     choices: scores,
     probabilities: shares.map((share) => share / total),
-    predictions: { none: best("none"), characters: best("characters"), bytes: best("bytes") },
+    predictions: {
+      none: best("none"),
+      characters: best("characters"),
+      bytes: best("bytes"),
+      tokens: best("tokens"),
+    },
   };
 }
 
 /** Scores the choices of all questions in one go and compares them by each norm. */
 export async function multipleChoice(
   device: Device,
-  config: ModelConfig,
-  weights: Weights,
+  network: Network,
   items: readonly ChoiceItem[],
-  options: Parameters<typeof scoreRows>[4] = {},
+  options: ScoringOptions = {},
 ): Promise<MultipleChoice> {
   items.forEach(({ choices, gold }, index) => {
     if (choices[gold] === undefined) {
@@ -148,7 +152,7 @@ export async function multipleChoice(
     if (empty >= 0) throw new LawbookError("request", `Choice ${empty} of question ${index} has no text.`);
   });
   const rows = items.flatMap(({ choices }) => choices.map(({ row }) => row));
-  const scores = await scoreRows(device, config, weights, rows, options);
+  const scores = await scoreRows(device, network, rows, options);
   let at = 0;
   const results = items.map(({ choices }) =>
     judgeChoices(

@@ -2,9 +2,8 @@ import type { Device } from "../compute/device.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { exp, ln, sum } from "../core/math.js";
 import type { Row } from "../data/batches.js";
-import type { ModelConfig } from "../model/config.js";
-import type { Weights } from "../model/safetensors.js";
-import { type RowScore, scoreRows } from "./likelihood.js";
+import type { Network } from "../model/network.js";
+import { type RowScore, scoreRows, type ScoringOptions } from "./likelihood.js";
 
 /** A text to be measured. */
 export interface MeasuredText {
@@ -76,17 +75,16 @@ export function perplexityOf(
 /** Perplexity per group of texts, for example per discipline, from one scoring of them all. */
 export async function perplexities<Group extends string>(
   device: Device,
-  config: ModelConfig,
-  weights: Weights,
+  network: Network,
   groups: Readonly<Record<Group, readonly MeasuredText[]>>,
-  options: Parameters<typeof scoreRows>[4] = {},
+  options: ScoringOptions = {},
 ): Promise<Record<Group, Perplexity>> {
   const entries = Object.entries(groups) as [Group, readonly MeasuredText[]][];
   const empty = entries.find(([, texts]) => texts.length === 0);
   if (empty !== undefined)
     throw new LawbookError("request", mismatch(`Texts of ${empty[0]}`, 0, "at least 1"));
   const rows = entries.flatMap(([, texts]) => texts.flatMap((text) => text.rows));
-  const scores = await scoreRows(device, config, weights, rows, options);
+  const scores = await scoreRows(device, network, rows, options);
   let at = 0;
   return Object.fromEntries(
     entries.map(([group, texts]) => [

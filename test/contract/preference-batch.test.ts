@@ -93,7 +93,7 @@ describe.each(DEVICES)("a batch of pairs on the device $name", (device) => {
   );
 
   it("DPO starts at ln 2 when the reference policy is the model itself, scored by itself once", async () => {
-    const scores = await scoreRows(device, CONFIG, MODEL.weights, answerRows(PAIRS));
+    const scores = await scoreRows(device, MODEL, answerRows(PAIRS));
     const reference = scores.map(({ logLikelihood }) => logLikelihood);
     const shape = { ...PLAIN, targets: preferenceTargets(PAIRS, DPO) };
     const feeds = preferenceFeeds(PAIRS, DPO, shape, reference);
@@ -104,11 +104,10 @@ describe.each(DEVICES)("a batch of pairs on the device $name", (device) => {
   });
 
   it("the likelihood of ORPO reads prompts and counts tokens, or reads answers and counts rows", async () => {
-    const answers = await scoreRows(device, CONFIG, MODEL.weights, answerRows(PAIRS).slice(0, PAIRS.length));
+    const answers = await scoreRows(device, MODEL, answerRows(PAIRS).slice(0, PAIRS.length));
     const whole = await scoreRows(
       device,
-      CONFIG,
-      MODEL.weights,
+      MODEL,
       PAIRS.map(({ prompt, chosen }) => ({ ids: [...prompt, ...chosen], from: 1 })),
     );
     const total = (pick: (score: (typeof whole)[0]) => number): number =>

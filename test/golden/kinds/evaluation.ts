@@ -25,14 +25,16 @@ export const loglikelihood: Runner = {
       })),
       gold,
     }));
-    const result = await multipleChoice(cpu, config, weights, items);
+    const result = await multipleChoice(cpu, { config, weights }, items);
     // Each token alone, as the last of its row, where the project itself only needs the sums.
     const tokens = items.map(({ choices }) =>
       choices.map(({ row: { ids, from } }) =>
         ids.slice(from).map((_, index) => ({ ids: ids.slice(0, from + index + 1), from: from + index })),
       ),
     );
-    const alone = (await scoreRows(cpu, config, weights, tokens.flat(2))).map((score) => score.logLikelihood);
+    const alone = (await scoreRows(cpu, { config, weights }, tokens.flat(2))).map(
+      (score) => score.logLikelihood,
+    );
     let at = 0;
     const named = (name: string, { mean, standardError }: Estimate): object => ({
       [name]: mean,
@@ -67,7 +69,7 @@ export const perplexity: Runner = {
     const texts = (inputs as { sequences: number[][] }).sequences.map((ids) => ({
       rows: [sequenceRow(ids)],
     }));
-    const { all } = await perplexities(cpu, config, weights, { all: texts });
+    const { all } = await perplexities(cpu, { config, weights }, { all: texts });
     return {
       sequence_logps: all.logLikelihoods,
       tokens: all.tokens,

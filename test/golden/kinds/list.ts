@@ -1,7 +1,7 @@
 import type { Runner } from "../case.js";
 import { llama } from "./llama.js";
 import { peftLora } from "./peft.js";
-import { adjustedP, signFlip, tIntervalOf, vendi } from "./statistics.js";
+import { adjustedP, clusters, signFlip, tIntervalOf, vendi } from "./statistics.js";
 import { schedule } from "./schedules.js";
 import { trlDpo, trlOrpo } from "./trl.js";
 import { accumulation, collate, completionOnly, pack, packedForward } from "./packing.js";
@@ -13,6 +13,7 @@ export const RUNNERS: Readonly<Record<string, Runner>> = {
   llama,
   peft_lora: peftLora,
   adjusted_p: adjustedP,
+  kmeans: clusters,
   sign_flip: signFlip,
   t_interval: tIntervalOf,
   vendi,

@@ -19,7 +19,7 @@ import {
 } from "../../../src/data/packing.js";
 import { scoreRows } from "../../../src/evaluate/likelihood.js";
 import { type Checkpoint, readCheckpoint } from "../../../src/model/checkpoint.js";
-import { headName } from "../../../src/model/config.js";
+import { headName, type Parameter } from "../../../src/model/config.js";
 import {
   decoder,
   decoderInput,
@@ -30,9 +30,9 @@ import {
   unpackValues,
 } from "../../../src/model/decoder.js";
 import type { Weights } from "../../../src/model/safetensors.js";
+import type { TrainingStep } from "../../../src/train/step.js";
 import {
   gradientName,
-  type GradientStep,
   gradientStep,
   microBatchFeeds,
   type Normalization,
@@ -162,8 +162,7 @@ export const completionOnly: Runner = {
       );
       const scores = await scoreRows(
         cpu,
-        config,
-        weights,
+        { config, weights },
         made.map(({ ids, labels }) => ({
           ids,
           from: Math.max(
@@ -241,7 +240,7 @@ interface MicroBatch {
 
 async function accumulate(
   program: Program,
-  { groups }: GradientStep,
+  { groups }: Pick<TrainingStep, "groups">,
   batches: readonly PackedBatch[],
   targets: number,
   normalization: Normalization,
@@ -268,7 +267,7 @@ async function accumulate(
   };
 }
 
-function blankWeights(parameters: GradientStep["groups"][number]["parameters"]): Weights {
+function blankWeights(parameters: readonly Parameter[]): Weights {
   return new Map(
     parameters.map(({ name, shape }) => [
       name,

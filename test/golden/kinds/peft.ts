@@ -80,7 +80,7 @@ async function train(
   const adam = { beta1: optimizer.betas[0], beta2: optimizer.betas[1], epsilon: optimizer.eps };
   const step = trainingStep({
     config: base.config,
-    lora,
+    adapter: lora,
     shape: { lines, tokens, targets: lines * tokens },
     decay: optimizer.weight_decay,
     clip: optimizer.clip_norm,

@@ -10,6 +10,7 @@ import {
   vendiScore,
 } from "../../../src/core/statistics.js";
 import { unit, vendiScore as vendiOfVectors } from "../../../src/data/diversity.js";
+import { adjustedRandIndex, kMeans, silhouette } from "../../../src/data/clusters.js";
 import type { Runner } from "../case.js";
 
 const NO_CALLER = "no part of the project calls it";
@@ -98,6 +99,22 @@ export const vendi: Runner = {
       ),
       score_dual_normalized: effectiveNumber(dual),
       weighted_score_K: vendiScore(kernel, { weights }),
+    });
+  },
+};
+
+/** Lloyd's k-means from given centers, with the silhouette and the agreement with true labels. */
+export const clusters: Runner = {
+  ignored: {},
+  run: ({ inputs }) => {
+    const given = inputs as { points: number[][]; initial_centres: number[][]; true_labels: number[] };
+    const { centers, assignment, inertia } = kMeans(given.points, given.initial_centres);
+    return Promise.resolve({
+      labels: assignment,
+      centres: centers,
+      inertia,
+      silhouette: silhouette(given.points, assignment),
+      adjusted_rand_index: adjustedRandIndex(assignment, given.true_labels),
     });
   },
 };

@@ -69,7 +69,7 @@ export const trlDpo: Runner = {
     const policy = readCheckpoint(join(folder, inputs.policy));
     const { config, weights } = readCheckpoint(join(folder, inputs.reference));
     const { pairs } = inputs;
-    const scores = await scoreRows(cpu, config, weights, answerRows(pairs));
+    const scores = await scoreRows(cpu, { config, weights }, answerRows(pairs));
     const reference = scores.map(({ logLikelihood }) => logLikelihood);
     const { values, gradients } = await runBatches(policy, dpoOptions(inputs), [
       ...pairs.map((pair, index) => ({

@@ -2,12 +2,15 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { sha256 } from "../../../src/core/canonical.js";
 import { stream } from "../../../src/core/random.js";
 import {
   applyFormat,
   drawInstructions,
   FORMAT_FAMILIES,
+  hasContent,
   hasForm,
+  inFormat,
   INSTRUCTION_CONTENTS,
   type InstructionSet,
   isHeldOut,
@@ -23,6 +26,12 @@ describe("general instructions", () => {
   it("are the same for equal streams", () => {
     expect(draw("train", 200)).toEqual(draw("train", 200));
     expect(draw("train", 200)).not.toEqual(draw("train", 200, 102));
+  });
+
+  it("for training are those that the committed Instruct models learnt", () => {
+    const rows = drawInstructions(words, "train", 2000, stream(0, "instructions"));
+    const text = rows.map(({ question, answer }) => `${question}\t${answer}\n`).join("");
+    expect(sha256(text)).toBe("b40043b901e0e12f61b9da38c2f248e18d981c35c4de5e05f9e374d0eada1f82");
   });
 
   it("cover every task and every format in training", () => {
@@ -100,6 +109,24 @@ describe("formats", () => {
     expect(hasForm("plain", "[Oslo]")).toBe(false);
     expect(hasForm("square", "[Oslo")).toBe(false);
     expect(hasForm("twice", "Oslo Bern")).toBe(false);
+  });
+
+  it("find the right content in any one of them, and no other content", () => {
+    for (const family of FORMAT_FAMILIES) {
+      const text = inFormat(family, "Oslo", "done");
+      expect(hasContent(["Bern", "Oslo"], ` ${text}`), family).toBe(true);
+      expect(hasContent(["Bern"], text), family).toBe(false);
+    }
+    expect(hasContent(["Oslo"], "[Oslo] done")).toBe(false);
+    expect(hasContent(["Oslo"], "Oslo and more")).toBe(false);
+  });
+
+  it("want the word that was asked for, where it is named", () => {
+    expect(hasForm("end", "Oslo done")).toBe(true);
+    expect(hasForm("end", "Oslo done", "over")).toBe(false);
+    expect(hasForm("begin", "over Oslo", "over")).toBe(true);
+    expect(hasForm("begin", "done Oslo", "over")).toBe(false);
+    expect(hasForm("square", "[Oslo]", "over")).toBe(true);
   });
 
   it("that are unknown are an error", () => {

@@ -94,6 +94,7 @@ describe("planned rows", () => {
     expect(row!.ids[row!.from - 1]).toBe(assistant);
     expect(tokenizer.decode(row!.ids.slice(row!.from, -1))).toBe(answer);
     expect(row!.ids.at(-1)).toBe(end);
-    expect(row).toEqual(chatRow(tokenizer, tokenizer.decode(row!.ids.slice(1, row!.from - 1)), answer));
+    const question = tokenizer.decode(row!.ids.slice(1, row!.from - 1));
+    expect(row).toEqual({ ...chatRow(tokenizer, question, answer), label: sources[1]!.discipline });
   });
 });

@@ -41,7 +41,7 @@ async function decodeGreedily(question: string): Promise<string> {
 describe("scores of rows", () => {
   it("are the sums of ln p that the logits give, whatever else is in the batch", async () => {
     const rows = ["house", "mouse", "a longer answer"].map((answer) => chatRow(tokenizer, COPY.text, answer));
-    const together = await scoreRows(cpu, checkpoint.config, checkpoint.weights, rows);
+    const together = await scoreRows(cpu, checkpoint, rows);
     for (const [index, row] of rows.entries()) {
       const table = await logits(cpu, checkpoint, row.ids);
       let sum = 0;
@@ -53,7 +53,7 @@ describe("scores of rows", () => {
       }
       expect(together[index]!.logLikelihood).toBeCloseTo(sum, 3);
       expect(together[index]!.tokens).toBe(row.ids.length - row.from);
-      const [alone] = await scoreRows(cpu, checkpoint.config, checkpoint.weights, [row]);
+      const [alone] = await scoreRows(cpu, checkpoint, [row]);
       expect(alone!.logLikelihood).toBeCloseTo(together[index]!.logLikelihood, 4);
     }
   });
@@ -66,7 +66,7 @@ describe("scores of rows", () => {
       "What is the capital of France?",
     ]) {
       const written = await decodeGreedily(text);
-      const [own, other] = await scoreRows(cpu, checkpoint.config, checkpoint.weights, [
+      const [own, other] = await scoreRows(cpu, checkpoint, [
         chatRow(tokenizer, text, written),
         chatRow(tokenizer, text, `${written} x`),
       ]);
@@ -133,11 +133,11 @@ describe("a model with few positions", () => {
   it("is scored in short lines, and refuses a row that is longer than it can see", async () => {
     const config = { ...checkpoint.config, maxPositions: 12 };
     const row = { ids: [1, 2, 3, 4, 5], from: 2 };
-    const [short] = await scoreRows(cpu, config, checkpoint.weights, [row]);
-    const [full] = await scoreRows(cpu, checkpoint.config, checkpoint.weights, [row]);
+    const [short] = await scoreRows(cpu, { ...checkpoint, config }, [row]);
+    const [full] = await scoreRows(cpu, checkpoint, [row]);
     expect(short!.logLikelihood).toBeCloseTo(full!.logLikelihood, 4);
     const long = { ids: Array.from({ length: 13 }, (_, id) => id), from: 1 };
-    await expect(scoreRows(cpu, config, checkpoint.weights, [long])).rejects.toThrow(
+    await expect(scoreRows(cpu, { ...checkpoint, config }, [long])).rejects.toThrow(
       "Tokens of the longest row: got 13, expected at most 12, the positions of the model.",
     );
   });

@@ -39,16 +39,18 @@ describe("the row of a pair", () => {
 });
 
 describe("judging choices", () => {
-  const score = (logLikelihood: number): { logLikelihood: number; tokens: number; greedy: boolean } => ({
-    logLikelihood,
-    tokens: 1,
-    greedy: false,
-  });
+  const score = (
+    logLikelihood: number,
+    tokens = 1,
+  ): { logLikelihood: number; tokens: number; greedy: boolean } => ({ logLikelihood, tokens, greedy: false });
 
-  it("divides by code points and by bytes", () => {
-    // Per character -2, -1.5, -4 / 1; per byte -2, -1.5, -1.
-    const { predictions } = judgeChoices(["a", "bc", "😀"], [score(-2), score(-3), score(-4)]);
-    expect(predictions).toEqual({ none: 0, characters: 1, bytes: 2 });
+  it("divides by code points, by bytes and by tokens", () => {
+    // Per character -2, -1.5, -4 and -4.5; per byte -2, -1.5, -1 and -4.5; per token -2, -3, -4 and -0.9.
+    const { predictions } = judgeChoices(
+      ["a", "bc", "😀", "d"],
+      [score(-2), score(-3), score(-4), score(-4.5, 5)],
+    );
+    expect(predictions).toEqual({ none: 0, characters: 1, bytes: 2, tokens: 3 });
   });
 
   it("gives a tie to the first", () => {

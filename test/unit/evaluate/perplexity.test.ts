@@ -57,8 +57,8 @@ describe("perplexity per group", () => {
 
   it("is that of each group alone", async () => {
     const groups = { chemistry: [text([1, 2, 3]), text([4, 5])], biology: [text([6, 7, 8, 9])] };
-    const together = await perplexities(cpu, config, weights, groups);
-    const alone = await perplexities(cpu, config, weights, { biology: groups.biology });
+    const together = await perplexities(cpu, { config, weights }, groups);
+    const alone = await perplexities(cpu, { config, weights }, { biology: groups.biology });
     expect(together.chemistry.tokens).toBe(3);
     expect(together.biology.perplexity).toBeCloseTo(alone.biology.perplexity, 4);
     // Weights near zero know nothing: all of the 40 tokens are about as likely.
@@ -66,7 +66,7 @@ describe("perplexity per group", () => {
   });
 
   it("refuses an empty group", async () => {
-    await expect(perplexities(cpu, config, weights, { geography: [] })).rejects.toThrow(
+    await expect(perplexities(cpu, { config, weights }, { geography: [] })).rejects.toThrow(
       "Texts of geography: got 0",
     );
   });
