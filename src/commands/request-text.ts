@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from "yaml";
 
-import { invalidRequest } from "../core/errors.js";
+import { invalidRequest, LawbookError } from "../core/errors.js";
+import type { TrainInput } from "../runs/schema.js";
 
 /** A request read from YAML, and where each part of it stands. */
 export interface RequestText {
@@ -37,4 +38,17 @@ export function parseRequestText(text: string, name: string): RequestText {
     return undefined;
   };
   return { value: document.toJS() as unknown, lineOf };
+}
+
+/** Reads a train request from YAML; what is no mapping at all is refused here, all else by its schema. */
+export function parseTrainText(text: string, name: string): RequestText & { readonly value: TrainInput } {
+  const { value, lineOf } = parseRequestText(text, name);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new LawbookError(
+      "request",
+      "The request is empty or no mapping: expected keys such as model and data.",
+      { hint: "`lawbook train --help` shows a complete request." },
+    );
+  }
+  return { value: value as TrainInput, lineOf };
 }

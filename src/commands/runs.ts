@@ -3,6 +3,7 @@ import { LawbookError } from "../core/errors.js";
 import type { RunRecord } from "../runs/record.js";
 import { openStore } from "../runs/store.js";
 import { command, type CommandContext, type CommandSpec } from "./command.js";
+import { describeMethod } from "./describe.js";
 import { scoresText } from "./scores.js";
 import { textTable } from "./table.js";
 
@@ -69,13 +70,12 @@ export const runsCommand: CommandSpec<RunList> = command({
 });
 
 function rowOf({ id, outcome, request, result }: RunRecord): Record<string, Json> {
-  const { data, method } = request;
+  const { data } = request;
   return {
     id: id.slice(0, 12),
     outcome,
     model: request.model.startsWith("run:") ? request.model.slice(0, 16) : request.model,
-    method:
-      method.kind === "full" ? `${request.objective} full` : `${request.objective} lora r ${method.rank}`,
+    method: describeMethod(request),
     data:
       "text" in data
         ? data.text

@@ -1,17 +1,21 @@
 import { resolve } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
-import { readText } from "../core/files.js";
+import { copy, exists, readText } from "../core/files.js";
 import type { Json } from "../core/canonical.js";
 import { renderPng, renderSvg } from "../figures/render.js";
+import { writeCheckpoint } from "../model/checkpoint.js";
+import { type Dtype, DTYPES } from "../model/element-type.js";
+import { parseBytes } from "../model/shards.js";
 import type { RunRecord, TrainResult } from "../runs/record.js";
-import { resolveTrain } from "../runs/resolve.js";
+import { findAdapter, findModel, resolveTrain } from "../runs/resolve.js";
 import type { TrainInput } from "../runs/schema.js";
 import { openStore } from "../runs/store.js";
 import { executeInChild } from "../runs/worker.js";
-import { command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+import { describeMethod, routingText } from "./describe.js";
 import { lossCurve } from "./loss-curve.js";
-import { parseRequestText } from "./request-text.js";
+import { parseTrainText } from "./request-text.js";
 import { scoreRowsOf, scoresText } from "./scores.js";
 
 /** A finished training as a cell or a program sees it. */
@@ -68,39 +72,99 @@ export const trainCommand: CommandSpec<TrainedModel> = command({
   name: "train",
   summary: "Fine-tune or pre-train a model and score it",
   positionals: [{ name: "FILE", description: "request in YAML", required: true }],
-  flags: [],
-  examples: ["lawbook train request.yml --json", "", ...EXAMPLE.split("\n").map((line) => `  ${line}`)],
+  flags: [
+    {
+      name: "out",
+      kind: "string",
+      placeholder: "DIR",
+      description: "also write what was trained to this folder: the model, or the adapter alone",
+    },
+    {
+      name: "merged",
+      kind: "boolean",
+      description: "with --out: write the model with its adapter folded in",
+    },
+    {
+      name: "dtype",
+      kind: "string",
+      placeholder: "TYPE",
+      description: "with --out: element type of a model's weights, default float32",
+      values: DTYPES,
+    },
+    {
+      name: "shard-size",
+      kind: "string",
+      placeholder: "SIZE",
+      description: 'with --out: largest file of a model\'s weights, for example "500MB"; default one file',
+    },
+  ],
+  examples: [
+    "lawbook train request.yml --json",
+    "lawbook train request.yml --out my-model --dtype bfloat16",
+    "",
+    ...EXAMPLE.split("\n").map((line) => `  ${line}`),
+  ],
   magics: ["line", "cell"],
   resultType: 'import("lawbook").TrainedModel',
-  run: (args, context) => {
+  run: async (args, context) => {
+    const write = writerOf(args, context);
     const file = args.positionals[0];
     const text = args.body ?? readText(resolve(context.cwd, file!));
-    const { value, lineOf } = parseRequestText(text, args.body === undefined ? file! : "The request");
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new LawbookError(
-        "request",
-        "The request is empty or no mapping: expected keys such as model and data.",
-        {
-          hint: "`lawbook train --help` shows a complete request.",
-        },
-      );
-    }
-    return trainResolved(value as TrainInput, context, lineOf);
+    const { value, lineOf } = parseTrainText(text, args.body === undefined ? file! : "The request");
+    const trained = await trainResolved(value, context, lineOf);
+    await write(trained);
+    return trained;
   },
   show: showTrained,
 });
 
+/** Checks what --out needs before anything is trained; the result writes the folder. */
+function writerOf(
+  { flags }: Arguments,
+  { root, home, cwd }: CommandContext,
+): (trained: TrainedModel) => Promise<void> {
+  const { out, merged, dtype, "shard-size": size } = flags;
+  if (out === undefined) {
+    const lonely = ["merged", "dtype", "shard-size"].find((name) => flags[name] !== undefined);
+    if (lonely !== undefined)
+      throw new LawbookError("usage", `--${lonely} needs --out: a folder to write to.`);
+    return () => Promise.resolve();
+  }
+  const shardBytes = size === undefined ? undefined : parseBytes(size as string);
+  const folder = resolve(cwd, out as string);
+  if (exists(folder))
+    throw new LawbookError("usage", `--out names a folder that is there already: ${folder}.`);
+  return async ({ id, outcome, record }) => {
+    if (outcome === "diverged")
+      throw new LawbookError("request", `Run ${id.slice(0, 12)} diverged: it has no model.`);
+    const store = openStore({ root, home });
+    const { method } = record.request;
+    if (method.kind !== "full" && merged !== true) {
+      copy(findAdapter(`run:${id}`, store).folder, folder);
+      return;
+    }
+    const { checkpoint } = findModel(`run:${id}`, root, store, 0);
+    if (checkpoint.adapter !== undefined) {
+      throw new LawbookError(
+        "usage",
+        `--merged cannot fold a mixture into weights: its update depends on the token.`,
+      );
+    }
+    await writeCheckpoint(folder, checkpoint, { dtype: dtype as Dtype | undefined, shardBytes });
+  };
+}
+
 async function showTrained(trained: TrainedModel): Promise<Shown> {
   const { record, curve, loss, scores } = trained;
   const { request } = record;
-  const method = request.method.kind === "full" ? "full" : `lora r ${request.method.rank}`;
   const lines = [
     `run ${trained.id.slice(0, 12)}, ${trained.outcome}`,
-    `${request.objective}, ${method}, ${request.model}, seed ${request.seed}, ${request.device}`,
+    `${describeMethod(request)}, ${request.model}, seed ${request.seed}, ${request.device}`,
     `loss ${loss === null ? "not finite" : `${loss.toFixed(3)} nats per token`}, ${count(trained.tokens)} tokens, ${count(trained.parameters)} trained parameters`,
     `weights ${trained.weights?.slice(0, 12) ?? "none"}`,
   ];
   const table = scoresText(scores);
+  const routing = trained.routing === undefined ? [] : ["", routingText(trained.routing)];
   const display: Record<string, Json> = {};
   if (curve.length > 1) {
     const [title = "", ...subtitle] = lines;
@@ -109,7 +173,7 @@ async function showTrained(trained: TrainedModel): Promise<Shown> {
     display["image/png"] = Buffer.from(await renderPng(await renderSvg(spec))).toString("base64");
   }
   return {
-    text: [...lines, ...(table === "" ? [] : ["", table])].join("\n"),
+    text: [...lines, ...(table === "" ? [] : ["", table]), ...routing].join("\n"),
     json: {
       id: trained.id,
       outcome: trained.outcome,

@@ -24,11 +24,7 @@ export interface Stream {
  * Throws when a part is empty or undefined: seedrandom would then take entropy from the system.
  */
 export function stream(seed: number | string, use: string, ...parts: readonly (string | number)[]): Stream {
-  const names = [seed, use, ...parts].map(String);
-  if (names.some((part) => part === "" || part === "undefined" || part === "NaN")) {
-    throw new LawbookError("internal", `A random stream has an unnamed part: got ${JSON.stringify(names)}.`);
-  }
-  const name = names.join("/");
+  const name = streamName([seed, use, ...parts]);
   const draw = seedrandom(name);
   const integer = (n: number): number => Math.floor(draw() * n);
   return {
@@ -49,4 +45,25 @@ export function stream(seed: number | string, use: string, ...parts: readonly (s
       return result;
     },
   };
+}
+
+/**
+ * 32 random bits a call as a signed integer, from a stream named as in `stream`: for draws by the million, such as masks.
+ * Generator: xor128 of the seedrandom package (Marsaglia 2003), some ten times the speed of ARC4.
+ */
+export function bitStream(
+  seed: number | string,
+  use: string,
+  ...parts: readonly (string | number)[]
+): () => number {
+  const draw = seedrandom.xor128(streamName([seed, use, ...parts]));
+  return () => draw.int32();
+}
+
+function streamName(parts: readonly (string | number)[]): string {
+  const names = parts.map(String);
+  if (names.some((part) => part === "" || part === "undefined" || part === "NaN")) {
+    throw new LawbookError("internal", `A random stream has an unnamed part: got ${JSON.stringify(names)}.`);
+  }
+  return names.join("/");
 }

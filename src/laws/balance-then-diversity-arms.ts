@@ -5,6 +5,7 @@ import {
   type SamplerRequest,
   type TrainRequest,
 } from "../runs/request.js";
+import { parseTrainRequest } from "../runs/schema.js";
 import type { BalanceThenDiversityRule } from "./balance-then-diversity.rule.js";
 
 /** Names of the runs of one seed, as evidence and figure show them. */
@@ -85,8 +86,7 @@ function requestOf(rule: BalanceThenDiversityRule, seed: number, mixture: Mixtur
   const counts = (ofSmall: number, ofLarge: number): Partial<Record<Discipline, number>> =>
     Object.fromEntries(used.map((discipline) => [discipline, discipline === small ? ofSmall : ofLarge]));
   const { training } = rule.settings;
-  return {
-    kind: "train",
+  return parseTrainRequest({
     ...training,
     steps: mixture.steps ?? training.steps,
     data: {
@@ -97,5 +97,5 @@ function requestOf(rule: BalanceThenDiversityRule, seed: number, mixture: Mixtur
     evaluate: { sets: [mixture.tests] },
     seed,
     device: rule.device,
-  };
+  });
 }

@@ -1,6 +1,7 @@
 import type { Chart } from "../figures/chart.js";
 import type { RunRecord } from "../runs/record.js";
 import type { TrainRequest } from "../runs/request.js";
+import type { TrainInput } from "../runs/schema.js";
 import type { Evidence } from "./evidence.js";
 import type { Verdict } from "./judge.js";
 
@@ -53,13 +54,6 @@ export interface Law<Rule extends LawRule = LawRule> {
 }
 
 /** Settings of one training, as a rule holds them. */
-export interface TrainingSettings {
-  readonly model: string;
-  readonly objective: TrainRequest["objective"];
-  readonly method: TrainRequest["method"];
-  readonly steps: number;
-  readonly batch: number;
-  readonly tokens: number;
-  readonly optimizer: TrainRequest["optimizer"];
-  readonly schedule: TrainRequest["schedule"];
-}
+export type TrainingSettings = Required<
+  Pick<TrainInput, "model" | "objective" | "method" | "steps" | "batch" | "tokens" | "optimizer" | "schedule">
+>;

@@ -47,6 +47,14 @@ export function checkMixture({ kind, experts, routing }: MoeConfig): LawbookErro
   if (capacity !== undefined && !(Number.isInteger(capacity) && capacity >= 1)) {
     return wrong("Capacity of an expert", capacity, "an integer of at least 1");
   }
+  if (routing.kind === "labels") {
+    const outside = Object.entries(routing.experts).find(
+      ([, expert]) => !Number.isInteger(expert) || expert < 0 || expert >= experts,
+    );
+    if (outside !== undefined) {
+      return wrong(`Expert of the label ${outside[0]}`, outside[1], `an integer from 0 to ${experts - 1}`);
+    }
+  }
   if (kind === "mixlora" && routing.kind === "labels") {
     return wrong("Routing of a MixLoRA", routing.kind, "dense, top-k, top-p or switch");
   }

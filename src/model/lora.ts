@@ -1,19 +1,16 @@
-import { join } from "node:path";
-
 import type { Tensor } from "../compute/graph.js";
 import { adaptedLinear } from "../compute/ops/adapted-linear.js";
 import { doraLinear } from "../compute/ops/dora-linear.js";
 import { add, subtract } from "../compute/ops/elementwise.js";
 import { linear, matmul } from "../compute/ops/matmul.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import { writeAtomic, writeFolderAtomic } from "../core/files.js";
 import { product } from "../core/math.js";
 import { stream } from "../core/random.js";
 import type { ModelConfig, Parameter } from "./config.js";
 import type { DecoderWeights } from "./decoder.js";
 import { applyMagnitudes, magnitudeName, rowNorms } from "./dora.js";
 import type { Dropout } from "./dropout.js";
-import { type Weight, type Weights, writeTensors } from "./safetensors.js";
+import type { Weight, Weights } from "./safetensors.js";
 import {
   ALL_LINEAR,
   layerName,
@@ -204,19 +201,4 @@ export function adapterConfig(lora: LoraConfig, baseModel: string): Record<strin
     use_dora: lora.dora ?? false,
     use_rslora: lora.rsLora ?? false,
   };
-}
-
-/** Writes an adapter folder in the layout of PEFT. `baseModel` is the name that its config gives for the model. */
-export async function writeAdapter(
-  folder: string,
-  lora: LoraConfig,
-  adapter: Weights,
-  baseModel: string,
-): Promise<void> {
-  const config = adapterConfig(lora, baseModel);
-  const tensors = new Map([...adapter].map(([name, weight]) => [`base_model.model.${name}`, weight]));
-  await writeFolderAtomic(folder, (temporary) => {
-    writeAtomic(join(temporary, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
-    writeTensors(join(temporary, "adapter_model.safetensors"), tensors, { format: "pt" });
-  });
 }

@@ -70,6 +70,7 @@ export async function saveMoeAdapter(folder: string, adapter: MoeAdapter): Promi
     ...(routing.kind === "top-k" ? { top_k: routing.k } : {}),
     ...(routing.kind === "top-p" ? { top_p: routing.p } : {}),
     ...(routing.kind === "switch" ? optional("expert_capacity", routing.capacity) : {}),
+    ...(routing.kind === "labels" ? { expert_labels: routing.experts } : {}),
     ...optional("router_aux_loss_coef", balance.auxiliary),
     ...optional("router_z_loss_coef", balance.routerZ),
     ...optional("squared_variation_coef", balance.squaredVariation),
@@ -103,7 +104,12 @@ export function readMoeAdapter(folder: string, model: ModelConfig): MoeAdapter {
     ...lora,
     kind,
     experts: number(kind === "mixlora" ? "num_experts" : "lora_nums") ?? 0,
-    routing: routingOf(json["routing_strategy"] ?? (kind === "mixlora" ? "mixlora" : "dense"), number, path),
+    routing: routingOf(
+      json["routing_strategy"] ?? (kind === "mixlora" ? "mixlora" : "dense"),
+      number,
+      json,
+      path,
+    ),
   };
   const weightsPath = join(folder, "adapter_model.safetensors");
   const weights = readAdapterTensors(weightsPath, ...places(moe));
@@ -123,12 +129,17 @@ export function readMoeAdapter(folder: string, model: ModelConfig): MoeAdapter {
   };
 }
 
-function routingOf(strategy: unknown, number: (key: string) => number | undefined, path: string): Routing {
+function routingOf(
+  strategy: unknown,
+  number: (key: string) => number | undefined,
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+): Routing {
   switch (strategy) {
     case STRATEGIES["dense"]:
       return { kind: "dense" };
     case STRATEGIES["labels"]:
-      return { kind: "labels" };
+      return { kind: "labels", experts: labelExpertsOf(json["expert_labels"], path) };
     case STRATEGIES["top-k"]:
       return { kind: "top-k", k: number("top_k") ?? 2 };
     case STRATEGIES["top-p"]:
@@ -140,4 +151,15 @@ function routingOf(strategy: unknown, number: (key: string) => number | undefine
       throw new LawbookError("bad-file", mismatch(`routing_strategy in ${path}`, strategy, expected));
     }
   }
+}
+
+function labelExpertsOf(got: unknown, path: string): Record<string, number> {
+  const entries = typeof got === "object" && got !== null ? Object.entries(got as object) : [];
+  if (entries.length === 0 || entries.some(([, expert]) => !Number.isInteger(expert) || expert < 0)) {
+    throw new LawbookError(
+      "bad-file",
+      mismatch(`expert_labels in ${path}`, got ?? null, "the number of an expert, from 0, by label"),
+    );
+  }
+  return Object.fromEntries(entries) as Record<string, number>;
 }

@@ -10,14 +10,14 @@ import type { Route } from "./balance.js";
 /**
  * How tokens reach experts. `dense`: softmax over all. `top-k`: the k most probable, renormalised. `top-p`: the most
  * probable ones that together reach p, renormalised. `switch`: the most probable one, times its probability; with a
- * capacity, each expert takes only that many tokens of a step, in their order. `labels`: the caller gives the gates.
+ * capacity, each expert takes only that many tokens of a step, in their order. `labels`: each label has its expert, from 0.
  */
 export type Routing =
   | { readonly kind: "dense" }
   | { readonly kind: "top-k"; readonly k: number }
   | { readonly kind: "top-p"; readonly p: number }
   | { readonly kind: "switch"; readonly capacity?: number | undefined }
-  | { readonly kind: "labels" };
+  | { readonly kind: "labels"; readonly experts: Readonly<Record<string, number>> };
 
 /** Routes tokens by p = softmax(logits). logits [N, E] -> gates [N, E]. */
 export function routeTokens(name: string, logits: Tensor, routing: Routing): Route {

@@ -2,26 +2,28 @@ import { join } from "node:path";
 
 import { wallMs } from "../core/clock.js";
 import { LawbookError } from "../core/errors.js";
-import { mean, product } from "../core/math.js";
+import { mean } from "../core/math.js";
 import type { Device } from "../compute/device.js";
 import { findDevice } from "../compute/devices/list.js";
-import { packRows, type PackedBatch, placeRows, type Row } from "../data/batches.js";
-import { drawInstructions, loadInstructionWords } from "../data/instructions.js";
-import { chatRow, consumedRows, drawSources, planRows, rowsOf, type Source } from "../data/mixture.js";
-import { encodePassages, passageBatch } from "../data/passages.js";
-import type { Sampler } from "../data/samplers.js";
-import { loadBaseText } from "../data/text.js";
+import type { Row } from "../data/batches.js";
+import { chatRow, type Source } from "../data/mixture.js";
 import { loadTokenizer, type Tokenizer } from "../data/tokenizer.js";
-import { stream } from "../core/random.js";
-import { ask, type DisciplineScore, questions } from "../evaluate/answers.js";
+import { questions } from "../evaluate/answers.js";
+import { routingStatistics } from "../evaluate/routing.js";
+import type { DisciplineScore } from "../evaluate/score.js";
+import { scoreSet } from "../evaluate/sets.js";
+import { type AdapterConfig, continueAdapter, isMixture, newAdapter } from "../model/adapted.js";
+import { readAdapterFolder, writeAdapterFolder } from "../model/adapter-folder.js";
 import { type Checkpoint, checkpointDigest, weightsDigest, writeCheckpoint } from "../model/checkpoint.js";
-import { parametersOf } from "../model/config.js";
-import { loraParameters, mergeLora, newLora, writeAdapter } from "../model/lora.js";
-import type { StepShape } from "../train/step.js";
+import { mergeLora } from "../model/lora.js";
+import type { Weights } from "../model/safetensors.js";
+import { flatSize, parameterGroups } from "../train/groups.js";
 import { train } from "../train/train.js";
+import { prepareFeed } from "./feed.js";
 import { makeRecord, type ResolvedRun, type RunRecord, type TrainResult } from "./record.js";
-import type { EvaluationSet, FactsData, TrainRequest } from "./request.js";
-import { findModel, loraOf } from "./resolve.js";
+import type { EvaluationSet, TrainRequest } from "./request.js";
+import { adapterOf, stepSettings } from "./method.js";
+import { findAdapter, findModel, type NamedModel } from "./resolve.js";
 import type { Store } from "./store.js";
 
 /** A step of a run, for whoever watches. */
@@ -62,27 +64,31 @@ export async function execute(run: ResolvedRun, options: ExecuteOptions): Promis
     );
   }
   const tokenizer = loadTokenizer(checkpoint.tokenizerFolder!);
-  const feed = prepareFeed(request, root, tokenizer);
-  const lora = loraOf(request);
-  const adapter =
-    lora === undefined
-      ? undefined
-      : { config: lora, weights: newLora(checkpoint.config, lora, request.seed, checkpoint.weights) };
+  const feed = await prepareFeed(request, {
+    root,
+    tokenizer,
+    checkpoint,
+    device,
+    signal,
+    progress: (done, total) => progress?.({ phase: "evaluating", done, total }),
+  });
+  const adapter = adapterOf(request);
+  const start = adapter === undefined ? undefined : startAdapter(request, adapter, checkpoint, store);
+  const settings = stepSettings(request, checkpoint.config);
   const trained =
     request.steps === 0
-      ? { weights: adapter?.weights ?? checkpoint.weights, losses: [], graphSha256: null, finished: true }
+      ? { weights: start ?? checkpoint.weights, losses: [], graphSha256: null, finished: true }
       : await train({
+          ...settings,
           device,
-          config: checkpoint.config,
           weights: checkpoint.weights,
-          adapter,
-          shape: feed.shape,
+          adapterWeights: start,
+          feed: feed.feed,
+          microBatches: request.microBatches,
           steps: request.steps,
-          batch: feed.batch,
           lr: request.optimizer.lr,
           schedule: request.schedule,
-          decay: request.optimizer.decay,
-          clip: request.optimizer.clip,
+          seed: request.seed,
           checkpoint: {
             folder: join(store.folder(run.id), "checkpoint"),
             every: CHECKPOINT_EVERY,
@@ -93,31 +99,41 @@ export async function execute(run: ResolvedRun, options: ExecuteOptions): Promis
         });
 
   const folder = store.folder(run.id);
-  const model: Checkpoint = {
-    ...checkpoint,
-    weights: lora === undefined ? trained.weights : mergeLora(checkpoint.weights, trained.weights, lora),
-  };
+  const mixture = adapter !== undefined && isMixture(adapter);
+  const model: NamedModel["checkpoint"] =
+    adapter === undefined
+      ? { ...checkpoint, weights: trained.weights }
+      : mixture
+        ? { ...checkpoint, adapter: { config: adapter, weights: trained.weights } }
+        : { ...checkpoint, weights: mergeLora(checkpoint.weights, trained.weights, adapter) };
   const scores = trained.finished
     ? await scoreSets(request, root, feed.sources, model, tokenizer, device, options)
     : {};
-  const parameters =
-    lora === undefined ? parametersOf(checkpoint.config) : loraParameters(checkpoint.config, lora);
+  const routing =
+    trained.finished && mixture && feed.sources.length > 0
+      ? await routingStatistics(device, model, routedRows(root, feed.sources, tokenizer, request.seed))
+      : undefined;
+  const { groups } = parameterGroups(settings);
   const result: TrainResult = {
     graph: trained.graphSha256,
     weights: !trained.finished
       ? null
-      : lora === undefined
+      : adapter === undefined
         ? checkpointDigest(model)
         : weightsDigest(trained.weights),
     ...lossSummary(trained.losses),
     tokens: feed.tokens,
-    parameters: parameters.reduce((total, { shape }) => total + product(shape), 0),
+    parameters: groups.reduce((total, { parameters }) => total + flatSize(parameters), 0),
     consumed: feed.consumed,
     scores,
+    ...(routing === undefined ? {} : { routing }),
   };
   const record = makeRecord(run, trained.finished ? "finished" : "diverged", result);
   if (trained.finished) {
-    if (lora !== undefined) await writeAdapter(join(folder, "adapter"), lora, trained.weights, request.model);
+    if (adapter !== undefined) {
+      const trainedAdapter = { config: adapter, weights: trained.weights };
+      await writeAdapterFolder(join(folder, "adapter"), trainedAdapter, request.model, settings.balance);
+    }
     await writeCheckpoint(join(folder, "model"), model);
   }
   store.write(record, {
@@ -130,111 +146,49 @@ export async function execute(run: ResolvedRun, options: ExecuteOptions): Promis
   return record;
 }
 
-/** What a run is fed, step by step. */
-interface RunFeed {
-  readonly shape: StepShape;
-  readonly batch: (step: number) => PackedBatch;
-  readonly sources: readonly Source[];
-  readonly tokens: number;
-  readonly consumed: TrainResult["consumed"];
+/** A fresh adapter, or one that goes on from an earlier run. */
+function startAdapter(
+  { method, seed }: TrainRequest,
+  adapter: AdapterConfig,
+  { config, weights }: Checkpoint,
+  store: Store,
+): Weights {
+  const fresh = newAdapter(config, adapter, seed, weights);
+  const from = method.kind === "full" ? undefined : method.start;
+  if (from === undefined) return fresh;
+  return continueAdapter(fresh, readAdapterFolder(findAdapter(from, store).folder, config).weights);
 }
 
-function prepareFeed(request: TrainRequest, root: string, tokenizer: Tokenizer): RunFeed {
-  const { data, steps, batch, tokens, seed } = request;
-  if ("text" in data && data.text === "base") {
-    const count = steps * batch * tokens;
-    const text = encodePassages(loadBaseText(root), tokenizer, count + 1, seed);
-    return {
-      shape: { lines: batch, tokens, targets: batch * tokens },
-      batch: (step) => passageBatch(text, batch, tokens, step),
-      sources: [],
-      tokens: count,
-      consumed: {},
-    };
-  }
-  if ("text" in data) {
-    const tasks = drawInstructions(
-      loadInstructionWords(root),
-      "train",
-      steps * batch,
-      stream(seed, "instructions"),
-    );
-    return rowsFeed(
-      tasks.map(({ question, answer }) => chatRow(tokenizer, question, answer)),
-      request,
-    );
-  }
-  const sources = drawSources(root, data.facts, data.wordings, seed);
-  const picks = planRows(sources, samplerOf(data), data.sampler.diversity, steps * batch, seed);
-  return {
-    ...rowsFeed(rowsOf(root, sources, picks, tokenizer), request),
-    sources,
-    consumed: consumedRows(root, sources, picks),
-  };
-}
-
-function samplerOf({ sampler }: FactsData): Sampler {
-  switch (sampler.kind) {
-    case "temperature":
-      return { kind: "temperature", temperature: sampler.temperature! };
-    case "unimax":
-      return { kind: "unimax", cap: sampler.cap! };
-    default:
-      return { kind: sampler.kind };
-  }
-}
-
-/** Rows in order, `batch` a step; every step has as many lines and targets as the fullest one needs. */
-function rowsFeed(rows: readonly Row[], { steps, batch, tokens }: TrainRequest): RunFeed {
-  const rowsOfStep = (step: number): readonly Row[] => rows.slice((step - 1) * batch, step * batch);
-  let lines = 1;
-  let targets = 1;
-  for (let step = 1; step <= steps; step++) {
-    const own = rowsOfStep(step);
-    lines = Math.max(
-      lines,
-      placeRows(
-        own.map(({ ids }) => ids.length),
-        tokens,
-      ).lines,
-    );
-    targets = Math.max(
-      targets,
-      own.reduce((total, { ids, from }) => total + ids.length - from, 0),
-    );
-  }
-  return {
-    shape: { lines, tokens, targets },
-    batch: (step) => packRows(rowsOfStep(step), tokens, lines),
-    sources: [],
-    tokens: rows.reduce((total, { ids }) => total + ids.length, 0),
-    consumed: {},
-  };
+/** Trained facts of each discipline in a trained wording, with their answers. */
+function routedRows(root: string, sources: readonly Source[], tokenizer: Tokenizer, seed: number): Row[] {
+  return questions(root, sources, "t-trained", seed).map(({ text, right, discipline }) => ({
+    ...chatRow(tokenizer, text, right[0]!),
+    label: discipline,
+  }));
 }
 
 async function scoreSets(
   request: TrainRequest,
   root: string,
   sources: readonly Source[],
-  model: Checkpoint,
+  model: NamedModel["checkpoint"],
   tokenizer: Tokenizer,
   device: Device,
   { signal, progress }: ExecuteOptions,
 ): Promise<TrainResult["scores"]> {
+  const asking = {
+    device,
+    config: model.config,
+    weights: model.weights,
+    tokenizer,
+    adapter: model.adapter,
+    signal,
+    progress: (done: number, total: number) => progress?.({ phase: "evaluating", done, total }),
+  };
   const scores: { [Set in EvaluationSet]?: Record<string, DisciplineScore> } = {};
-  if (sources.length === 0) return scores;
   for (const set of request.evaluate.sets) {
-    scores[set] = await ask(
-      {
-        device,
-        config: model.config,
-        weights: model.weights,
-        tokenizer,
-        signal,
-        progress: (done, total) => progress?.({ phase: "evaluating", done, total }),
-      },
-      questions(root, sources, set, request.seed),
-    );
+    const scored = await scoreSet(asking, set, root, sources, request.seed);
+    if (Object.keys(scored).length > 0) scores[set] = scored;
   }
   return scores;
 }

@@ -1,10 +1,11 @@
 import { canonicalJson, contentId } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import type { DisciplineScore } from "../evaluate/answers.js";
+import type { DisciplineScore } from "../evaluate/score.js";
+import type { RoutingStatistics } from "../evaluate/routing.js";
 import type { ConsumedRows } from "../data/mixture.js";
 import type { Discipline, EvaluationSet, TrainRequest } from "./request.js";
 
-/** Scores of one discipline on one test set. */
+/** Scores of one discipline, or of another group of questions, on one test set. */
 export type Score = DisciplineScore;
 
 /** What the sampler really fed of one discipline. */
@@ -25,7 +26,9 @@ export interface TrainResult {
   /** Trainable parameters. */
   readonly parameters: number;
   readonly consumed: Readonly<Partial<Record<Discipline, Consumed>>>;
-  readonly scores: Readonly<Partial<Record<EvaluationSet, Readonly<Partial<Record<Discipline, Score>>>>>>;
+  /** What the routers of a mixture do with trained facts of each discipline. */
+  readonly routing?: RoutingStatistics;
+  readonly scores: Readonly<Partial<Record<EvaluationSet, Readonly<Record<string, Score>>>>>;
 }
 
 /** What a run was made from, by content. */

@@ -1,14 +1,24 @@
 import { join, relative, resolve as resolvePath } from "node:path";
 
-import { canonicalJson, sha256 } from "../core/canonical.js";
+import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
 import { exists, listFolder, sha256File } from "../core/files.js";
 import { findDevice } from "../compute/devices/list.js";
 import { ENGINE } from "../compute/engine.js";
 import { loadBaseText } from "../data/text.js";
-import { type Checkpoint, checkpointDigest, newCheckpoint, readCheckpoint } from "../model/checkpoint.js";
+import {
+  type Checkpoint,
+  checkpointDigest,
+  newCheckpoint,
+  readCheckpoint,
+  weightsDigest,
+} from "../model/checkpoint.js";
 import { SIZES } from "../model/config.js";
-import { type LoraConfig, loraParameters } from "../model/lora.js";
+import { type AdapterConfig, isMixture } from "../model/adapted.js";
+import { readAdapterFolder } from "../model/adapter-folder.js";
+import type { Network } from "../model/network.js";
+import { parameterGroups } from "../train/groups.js";
+import { adapterOf, chooseExperts, stepSettings } from "./method.js";
 import { DISCIPLINES, type TrainRequest } from "./request.js";
 import { type ResolvedRun, runId } from "./record.js";
 import { parseTrainRequest, type TrainInput } from "./schema.js";
@@ -19,9 +29,9 @@ export function tokenizerFolder(root: string): string {
   return join(root, "datasets/tokenizer");
 }
 
-/** A model as a request names it. */
+/** A model as a request names it; a mixture has its adapter beside its weights. */
 export interface NamedModel {
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: Checkpoint & Pick<Network, "adapter">;
   readonly sha256: string;
   /** The run that trained it, for `run:<id>`. */
   readonly parent: string | undefined;
@@ -38,9 +48,9 @@ export function findModel(
   seed: number,
   cwd: string = root,
 ): NamedModel {
-  const named = (checkpoint: Checkpoint, parent?: string): NamedModel => ({
+  const named = (checkpoint: NamedModel["checkpoint"], parent?: string): NamedModel => ({
     checkpoint,
-    sha256: checkpointDigest(checkpoint),
+    sha256: networkDigest(checkpoint),
     parent,
   });
   if (name.startsWith("new:")) {
@@ -65,7 +75,11 @@ export function findModel(
         },
       );
     }
-    return named(readCheckpoint(folder), record.id);
+    const checkpoint = readCheckpoint(folder);
+    const adapter = adapterOf(record.request);
+    if (adapter === undefined || !isMixture(adapter)) return named(checkpoint, record.id);
+    const mixture = readAdapterFolder(join(store.folder(record.id), "adapter"), checkpoint.config);
+    return named({ ...checkpoint, adapter: mixture }, record.id);
   }
   if (/^(\.\.?\/|\/)/.test(name)) return named(readCheckpoint(resolvePath(cwd, name)));
   const known = committedModels(root);
@@ -73,17 +87,18 @@ export function findModel(
   return named(readCheckpoint(join(root, "datasets/models", name)));
 }
 
+/** sha256 over config, tokenizer and weights, and over the adapter where one is beside them. */
+export function networkDigest(checkpoint: NamedModel["checkpoint"]): string {
+  const { adapter } = checkpoint;
+  const base = checkpointDigest(checkpoint);
+  if (adapter === undefined) return base;
+  return contentId({ base, adapter: adapter.config, weights: weightsDigest(adapter.weights) });
+}
+
 /** Names of the committed models: folders of `datasets/models`. */
 export function committedModels(root: string): string[] {
   const folder = join(root, "datasets/models");
   return listFolder(folder).filter((name) => exists(join(folder, name, "config.json")));
-}
-
-/** The adapter that a request trains, or undefined for full fine-tuning. */
-export function loraOf({ method }: TrainRequest): LoraConfig | undefined {
-  if (method.kind === "full") return undefined;
-  const { kind: _kind, ...lora } = method;
-  return lora;
 }
 
 /** Fills in defaults, replaces `auto` by the device chosen here, names inputs by hash, checks what the model must allow. */
@@ -100,8 +115,6 @@ export function resolveTrain(
   const device = findDevice(parsed.device);
   const model = findModel(parsed.model, root, store, parsed.seed, options.cwd);
   const { config } = model.checkpoint;
-  const lora = loraOf(parsed);
-  if (lora !== undefined) loraParameters(config, lora);
   if (parsed.tokens > config.maxPositions) {
     throw new LawbookError(
       "request",
@@ -111,11 +124,31 @@ export function resolveTrain(
   if (model.checkpoint.tokenizerFolder === undefined) {
     throw new LawbookError("bad-file", `The model ${parsed.model} has no tokenizer.json.`);
   }
-  const request = canonicalRequest(parsed, device.name);
+  if (model.checkpoint.adapter !== undefined) {
+    throw new LawbookError(
+      "request",
+      mismatch("model", `the mixture ${parsed.model}`, "a model without routers"),
+      {
+        hint: "Train its own base, and go on from the mixture by method.start.",
+      },
+    );
+  }
+  const request = canonicalRequest(chooseExperts(parsed, root), device.name);
+  const { method } = request;
+  parameterGroups(stepSettings(request, config));
+  const start = method.kind === "full" ? undefined : method.start;
+  const earlier = start === undefined ? undefined : findAdapter(start, store);
+  if (earlier !== undefined && earlier.model !== model.sha256) {
+    throw new LawbookError(
+      "request",
+      mismatch(`Model under the adapter of ${start}`, earlier.model.slice(0, 12), model.sha256.slice(0, 12)),
+      { hint: "An adapter goes on from one that was trained on the same model." },
+    );
+  }
   const inputs = {
     model: { name: request.model, sha256: model.sha256 },
     data: dataHashes(request, root),
-    parents: model.parent === undefined ? [] : [model.parent],
+    parents: [...new Set([model.parent, earlier?.run].filter((id) => id !== undefined))],
   };
   // In canonical order, so that a run that was read back is this one in every respect, order of patterns included.
   const run = JSON.parse(canonicalJson({ engine: ENGINE, request, inputs })) as Omit<ResolvedRun, "id">;
@@ -126,7 +159,7 @@ export function resolveTrain(
 function canonicalRequest(request: TrainRequest, device: string): TrainRequest {
   const model = request.model.startsWith("run:") ? request.model.slice(0, 4 + 64) : request.model;
   if (!("facts" in request.data)) return { ...request, model, device };
-  const { facts, wordings, sampler } = request.data;
+  const { facts, wordings, sampler, instructions } = request.data;
   const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
   const data = {
     facts: Object.fromEntries(used.map((discipline) => [discipline, facts[discipline]!])),
@@ -134,8 +167,44 @@ function canonicalRequest(request: TrainRequest, device: string): TrainRequest {
       used.map((discipline) => [discipline, wordings[discipline] ?? wordings.else ?? 1]),
     ),
     sampler,
+    ...(instructions === undefined ? {} : { instructions }),
   };
   return { ...request, model, device, data };
+}
+
+/** The adapter that a run trained. */
+export interface NamedAdapter {
+  /** Id of the run. */
+  readonly run: string;
+  /** sha256 of the model under it. */
+  readonly model: string;
+  readonly folder: string;
+  readonly config: AdapterConfig;
+}
+
+/** Finds the adapter of `run:<id>`. Throws where the run is unknown, trained none, or is not in this store. */
+export function findAdapter(name: string, store: Store): NamedAdapter {
+  const record = store.find(name.slice(4));
+  if (record === undefined) {
+    throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
+      hint: "`lawbook runs` lists them.",
+    });
+  }
+  const id = record.id.slice(0, 12);
+  const adapter = adapterOf(record.request);
+  if (adapter === undefined) {
+    throw new LawbookError(
+      "request",
+      mismatch("method.start", `the full fine-tuning ${id}`, "a run with an adapter"),
+    );
+  }
+  const folder = join(store.folder(record.id), "adapter");
+  if (!exists(folder)) {
+    throw new LawbookError("missing", `The adapter of run ${id} is not in this store: ${folder}.`, {
+      hint: `\`lawbook retrain ${id}\` trains it again.`,
+    });
+  }
+  return { run: record.id, model: record.inputs.model.sha256, folder, config: adapter };
 }
 
 function dataHashes(request: TrainRequest, root: string): Record<string, string> {
@@ -147,6 +216,7 @@ function dataHashes(request: TrainRequest, root: string): Record<string, string>
   }
   const used = Object.keys(request.data.facts);
   return hashesOf(root, [
+    ...(request.data.instructions === undefined ? [] : ["datasets/text/words.json"]),
     "datasets/templates/grammars.json",
     ...used.flatMap((discipline) => [
       `datasets/facts/${discipline}.jsonl`,

@@ -1,21 +1,53 @@
 import { z } from "zod";
 
 import { invalidRequest, nearest, type Problem, quote } from "../core/errors.js";
-import { DISCIPLINES, EVALUATION_SETS, type TrainRequest } from "./request.js";
+import { DPO_LOSSES } from "../train/preference.js";
+import { SCHEDULERS } from "../train/schedule.js";
+import {
+  DISCIPLINES,
+  type EvaluateRequest,
+  EVALUATION_SETS,
+  type FactsData,
+  type LoraRequest,
+  type MixtureRequest,
+  type ObjectiveRequest,
+  type OptimizerRequest,
+  type RoutingRequest,
+  type SamplerRequest,
+  type ScheduleRequest,
+  type TextData,
+  type TrainRequest,
+} from "./request.js";
 
 /** A train request as a person writes it: everything with a default may be left out. */
 export type TrainInput = Omit<
   Partial<TrainRequest>,
-  "data" | "optimizer" | "schedule" | "evaluate" | "method"
+  "objective" | "data" | "optimizer" | "schedule" | "evaluate" | "method"
 > & {
   readonly model: string;
+  /** A name stands for the objective with its defaults. */
+  readonly objective?:
+    ObjectiveRequest["kind"] | (Partial<ObjectiveRequest> & Pick<ObjectiveRequest, "kind">);
   readonly data:
-    TrainRequest["data"] | { readonly facts: object; readonly wordings?: object; readonly sampler?: object };
-  readonly method?: TrainRequest["method"] | { readonly kind: string; readonly rank?: number };
-  readonly optimizer?: Partial<TrainRequest["optimizer"]>;
-  readonly schedule?: Partial<TrainRequest["schedule"]>;
-  readonly evaluate?: Partial<TrainRequest["evaluate"]>;
+    | TextData
+    | {
+        readonly facts: FactsData["facts"];
+        readonly wordings?: FactsData["wordings"];
+        readonly sampler?: Partial<SamplerRequest>;
+        readonly instructions?: number;
+      };
+  readonly method?:
+    | { readonly kind: "full" }
+    | Optional<LoraRequest, "targets">
+    | (Optional<Omit<MixtureRequest, "routing">, "targets"> & {
+        readonly routing?: "dense" | "switch" | "labels" | RoutingRequest | { readonly kind: "labels" };
+      });
+  readonly optimizer?: Partial<OptimizerRequest> & Pick<OptimizerRequest, "lr">;
+  readonly schedule?: Partial<ScheduleRequest>;
+  readonly evaluate?: Partial<EvaluateRequest>;
 };
+
+type Optional<Whole, Keys extends keyof Whole> = Omit<Whole, Keys> & Partial<Pick<Whole, Keys>>;
 
 const count = z.int().min(1);
 const perDiscipline = z.partialRecord(z.enum(DISCIPLINES), z.int().min(0).max(4000));
@@ -45,76 +77,145 @@ const factsData = z.strictObject({
   ),
   wordings: z.partialRecord(z.enum([...DISCIPLINES, "else"]), count).default({}),
   sampler: sampler.prefault({}),
+  instructions: z.number().gt(0).lt(1).optional(),
 });
 const textData = z.strictObject({ text: z.enum(["base", "instructions"]) });
 
-const layerNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
-const method = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("full") }),
+/** A name alone stands for `{kind: name}`. */
+const named = (value: unknown): unknown => (typeof value === "string" ? { kind: value } : value);
+
+const objectives = [
+  z.strictObject({ kind: z.literal("cpt") }),
+  z.strictObject({ kind: z.literal("sft"), on: z.enum(["completion", "full"]).default("completion") }),
   z.strictObject({
-    kind: z.literal("lora"),
-    rank: count,
-    alpha: z.number().positive(),
-    targets: layerNames.default("all-linear"),
-    exclude: layerNames.optional(),
-    layers: z.array(z.int().min(0)).min(1).optional(),
-    rankPattern: z.record(z.string(), count).optional(),
-    alphaPattern: z.record(z.string(), z.number().positive()).optional(),
-    rsLora: z.boolean().optional(),
-    dora: z.boolean().optional(),
-    modulesToSave: z.array(z.string().min(1)).min(1).optional(),
+    kind: z.literal("dpo"),
+    loss: z.enum(DPO_LOSSES).default("sigmoid"),
+    beta: z.number().positive().default(0.1),
+    smoothing: z.number().min(0).lt(0.5).default(0),
+    convention: z.enum(["paper", "trl"]).default("paper"),
   }),
-]);
+  z.strictObject({
+    kind: z.literal("orpo"),
+    beta: z.number().positive().default(0.1),
+    nll: z.enum(["full", "completion"]).default("completion"),
+  }),
+] as const;
+const objective = z.preprocess(named, z.discriminatedUnion("kind", objectives));
+
+const layerNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const adapter = {
+  rank: count,
+  alpha: z.number().positive(),
+  targets: layerNames.default("all-linear"),
+  exclude: layerNames.optional(),
+  layers: z.array(z.int().min(0)).min(1).optional(),
+  rankPattern: z.record(z.string(), count).optional(),
+  alphaPattern: z.record(z.string(), z.number().positive()).optional(),
+  rsLora: z.boolean().optional(),
+  dropout: z.number().gt(0).lt(1).optional(),
+  start: z.string().startsWith("run:").optional(),
+  freeze: z.array(z.string().min(1)).min(1).optional(),
+};
+const lora = z.strictObject({
+  kind: z.literal("lora"),
+  ...adapter,
+  dora: z.boolean().optional(),
+  modulesToSave: z.array(z.string().min(1)).min(1).optional(),
+});
+
+const routings = [
+  z.strictObject({ kind: z.literal("dense") }),
+  z.strictObject({ kind: z.literal("top-k"), k: count }),
+  z.strictObject({ kind: z.literal("top-p"), p: z.number().gt(0).max(1) }),
+  z.strictObject({ kind: z.literal("switch"), capacity: count.optional() }),
+  z.strictObject({
+    kind: z.literal("labels"),
+    experts: z.partialRecord(z.enum(DISCIPLINES), z.int().min(0)).default({}),
+  }),
+] as const;
+const weight = z.number().min(0);
+const balance = z.strictObject({
+  auxiliary: weight.optional(),
+  squaredVariation: weight.optional(),
+  routerZ: weight.optional(),
+  localised: z
+    .strictObject({
+      weight,
+      delta: z.number().min(0).max(1),
+      first: z.array(z.enum(DISCIPLINES)).min(1),
+    })
+    .optional(),
+});
+const MIXTURES = ["lora-moe", "shared-a", "shared-b", "mixlora"] as const;
+const mixture = z.strictObject({
+  kind: z.enum(MIXTURES),
+  ...adapter,
+  experts: z.union([z.int().min(2).max(64), z.literal("elbow")]),
+  routing: z.preprocess(named, z.discriminatedUnion("kind", routings)).prefault({ kind: "dense" }),
+  balance: balance.optional(),
+});
+const method = z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("full") }), lora, mixture]);
+
+const rate = z.number().positive().optional();
+const optimizer = z.strictObject({
+  lr: z.number().positive(),
+  decay: z.number().min(0).default(0),
+  clip: z.number().min(0).default(1),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.95]),
+  epsilon: z.number().positive().default(1e-8),
+  rates: z.strictObject({ adapters: rate, routers: rate, embeddings: rate }).optional(),
+  radius: z.strictObject({ weights: rate, adapters: rate }).optional(),
+});
 
 const trainSchema = z.strictObject({
   kind: z.literal("train").default("train"),
   model: z.string().min(1),
-  objective: z.enum(["cpt", "sft"]).default("sft"),
+  objective: objective.prefault("sft"),
   method: method.default({ kind: "full" }),
   data: z.union([factsData, textData]),
   steps: z.int().min(0).max(1_000_000).default(400),
   batch: z.int().min(1).max(4096).default(32),
+  microBatches: z.int().min(1).max(4096).default(1),
   tokens: z.int().min(8).max(256).default(96),
-  optimizer: z
-    .strictObject({
-      lr: z.number().positive(),
-      decay: z.number().min(0).default(0),
-      clip: z.number().min(0).default(1),
-    })
-    .default({ lr: 0.003, decay: 0, clip: 1 }),
+  optimizer: optimizer.prefault({ lr: 0.003 }),
   schedule: z
     .strictObject({
-      kind: z.enum(["cosine", "constant"]).default("cosine"),
+      kind: z.enum(SCHEDULERS).default("cosine"),
       warmup: z.int().min(0).default(20),
-      floor: z.number().min(0).max(1).default(0.1),
+      floor: z.number().min(0).max(1).optional(),
+      decay: count.optional(),
     })
+    .transform((value) => ({
+      ...value,
+      floor: value.floor ?? (value.kind === "cosine" || value.kind === "wsd" ? 0.1 : 0),
+    }))
     .prefault({}),
   evaluate: z.strictObject({ sets: z.array(z.enum(EVALUATION_SETS)).default(["t-recall"]) }).prefault({}),
   seed: z.int().min(0).default(1),
   device: z.string().min(1).default("auto"),
 });
 
+/** Keys of all members of a union, for "did you mean". */
+const keysOf = (...shapes: readonly { readonly shape: object }[]): string[] => [
+  ...new Set(shapes.flatMap(({ shape }) => Object.keys(shape))),
+];
+
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(trainSchema.shape),
-  data: ["facts", "wordings", "sampler", "text"],
+  data: [...Object.keys(factsData.shape), "text"],
   "data.sampler": ["kind", "temperature", "cap", "diversity"],
   "data.facts": DISCIPLINES,
   "data.wordings": [...DISCIPLINES, "else"],
-  method: [
-    "kind",
-    "rank",
-    "alpha",
-    "targets",
-    "exclude",
-    "layers",
-    "rankPattern",
-    "alphaPattern",
-    "rsLora",
-    "dora",
-    "modulesToSave",
-  ],
-  optimizer: ["lr", "decay", "clip"],
-  schedule: ["kind", "warmup", "floor"],
+  objective: keysOf(...objectives),
+  method: keysOf(lora, mixture),
+  "method.routing": keysOf(...routings),
+  "method.routing.experts": DISCIPLINES,
+  "method.balance": keysOf(balance),
+  "method.balance.localised": ["weight", "delta", "first"],
+  optimizer: keysOf(optimizer),
+  "optimizer.rates": ["adapters", "routers", "embeddings"],
+  "optimizer.radius": ["weights", "adapters"],
+  schedule: ["kind", "warmup", "floor", "decay"],
   evaluate: ["sets"],
 };
 
@@ -128,12 +229,12 @@ export function parseTrainRequest(
 ): TrainRequest {
   const parsed = trainSchema.safeParse(value);
   const problems = parsed.success
-    ? crossChecks(parsed.data as TrainRequest, lineOf)
+    ? crossChecks(parsed.data as unknown as TrainRequest, lineOf)
     : problemsOf(parsed.error.issues, value, lineOf);
   if (problems.length > 0) {
     throw invalidRequest("The train request", problems, "`lawbook train --help` shows a complete request.");
   }
-  return parsed.data as TrainRequest;
+  return parsed.data as unknown as TrainRequest;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -147,7 +248,7 @@ function problemsOf(
     const path = issue.path as (string | number)[];
     if (issue.code === "invalid_union") {
       const branches = issue.errors;
-      if (branches.length === 0) return [problem(path, value, issue.message, lineOf)];
+      if (branches.length === 0) return [unknownKind(path, value, lineOf)];
       // The branch that the person meant is the one with the keys that are there.
       const at = valueAt(value, path);
       const meantText = typeof at === "object" && at !== null && "text" in at;
@@ -170,6 +271,33 @@ function problemsOf(
   });
 }
 
+/** What `kind` may be, by the path of its object. */
+const KINDS: Readonly<Record<string, readonly string[]>> = {
+  objective: objectives.map(({ shape }) => shape.kind.value),
+  method: ["full", "lora", ...MIXTURES],
+  "method.routing": routings.map(({ shape }) => shape.kind.value),
+};
+
+function unknownKind(
+  path: readonly (string | number)[],
+  value: unknown,
+  lineOf: (path: readonly (string | number)[]) => number | undefined,
+): Problem {
+  const parent = path.slice(0, -1);
+  const object = valueAt(value, parent);
+  // A name alone stands for the object: then the problem is the name's.
+  const at = typeof object === "string" ? parent : path;
+  const got = valueAt(value, at);
+  const kinds = KINDS[parent.join(".")] ?? [];
+  const near = typeof got === "string" ? nearest(got, kinds) : undefined;
+  const expected = `expected one of ${kinds.join(", ")}${near === undefined ? "" : ` (did you mean ${quote(near)}?)`}.`;
+  return withLine(
+    at,
+    got === undefined ? `is missing: ${expected}` : `got ${quote(got)}, ${expected}`,
+    lineOf,
+  );
+}
+
 function problem(
   path: (string | number)[],
   value: unknown,
@@ -182,7 +310,7 @@ function problem(
 }
 
 function withLine(
-  path: (string | number)[],
+  path: readonly (string | number)[],
   message: string,
   lineOf: (path: readonly (string | number)[]) => number | undefined,
 ): Problem {
@@ -202,29 +330,55 @@ function crossChecks(
   lineOf: (path: readonly (string | number)[]) => number | undefined,
 ): Problem[] {
   const problems: Problem[] = [];
-  const text = "text" in request.data ? request.data.text : undefined;
-  if (request.objective === "cpt" && text !== "base") {
-    problems.push(
-      withLine(
-        ["data"],
-        `objective cpt reads plain text: got ${quote(request.data)}, expected {text: base}.`,
-        lineOf,
-      ),
-    );
+  const say = (path: string, message: string): void => {
+    problems.push(withLine(path.split("."), message, lineOf));
+  };
+  const { objective, method, data, optimizer, schedule } = request;
+  const text = "text" in data ? data.text : undefined;
+  if (objective.kind === "cpt" && text !== "base")
+    say("data", `objective cpt reads plain text: got ${quote(data)}, expected {text: base}.`);
+  if (objective.kind !== "cpt" && text === "base")
+    say("objective", `the base text has no answers: got ${quote(objective.kind)}, expected "cpt".`);
+  if (objective.kind === "dpo" && objective.smoothing > 0 && objective.convention === "paper") {
+    if (objective.loss === "hinge" || objective.loss === "ipo")
+      say(
+        "objective.smoothing",
+        `got ${objective.smoothing}, expected 0: ${objective.loss} has no smoothed form.`,
+      );
   }
-  if (request.objective === "sft" && text === "base") {
-    problems.push(
-      withLine(["objective"], 'the base text has no answers: got "sft", expected "cpt".', lineOf),
+  if (schedule.warmup > request.steps && request.steps > 0)
+    say("schedule.warmup", `got ${schedule.warmup}, expected at most steps, ${request.steps}.`);
+  const floored = schedule.kind === "cosine" || schedule.kind === "wsd";
+  if (!floored && schedule.floor > 0)
+    say("schedule.floor", `got ${schedule.floor}, expected none: ${schedule.kind} has no floor.`);
+  if ((schedule.kind === "wsd") !== (schedule.decay !== undefined)) {
+    const expected =
+      schedule.kind === "wsd"
+        ? "is missing: wsd needs its steps of decay."
+        : "belongs to the schedule wsd only.";
+    say("schedule.decay", expected);
+  } else if (schedule.decay !== undefined && schedule.warmup + schedule.decay > request.steps)
+    say(
+      "schedule.decay",
+      `got ${schedule.decay}, expected at most steps less warm-up, ${request.steps - schedule.warmup}.`,
     );
-  }
-  if (request.schedule.warmup > request.steps && request.steps > 0) {
-    problems.push(
-      withLine(
-        ["schedule", "warmup"],
-        `got ${request.schedule.warmup}, expected at most steps, ${request.steps}.`,
-        lineOf,
-      ),
+  if (request.batch % request.microBatches !== 0)
+    say("microBatches", `got ${request.microBatches}, expected a divisor of batch, ${request.batch}.`);
+  if (method.kind === "full") {
+    if (optimizer.radius?.adapters !== undefined)
+      say("optimizer.radius.adapters", "belongs to methods with an adapter only.");
+  } else if (optimizer.radius?.weights !== undefined)
+    say(
+      "optimizer.radius.weights",
+      "belongs to the method full only: an adapter leaves the weights as they are.",
     );
+  if ("experts" in method) {
+    const needsFacts = (path: string): void => {
+      if (text !== undefined) say(path, "needs facts of disciplines: expected data with facts.");
+    };
+    if (method.experts === "elbow") needsFacts("method.experts");
+    if (method.routing.kind === "labels") needsFacts("method.routing");
+    if (method.balance?.localised !== undefined) needsFacts("method.balance.localised");
   }
   return problems;
 }

@@ -4,8 +4,9 @@ import { add } from "../compute/ops/elementwise.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { sum } from "../core/math.js";
 import { batchFeeds, type PackedBatch } from "../data/batches.js";
-import { ADAMW, appendAdamW, clipGradients, stateName } from "./optimizer.js";
-import { flatSize, gradientGraph, type ParameterGroup, type StepOptions } from "./step.js";
+import { flatSize, type ParameterGroup } from "./groups.js";
+import { ADAMW, appendUpdates, clipGradients, stateName } from "./optimizer.js";
+import { gradientGraph, type StepOptions, type TrainingStep } from "./step.js";
 
 /**
  * What a target weighs in the loss of a step of several micro-batches: `tokens`, 1 / targets of all of them, so that the
@@ -49,21 +50,15 @@ export function appendAccumulation(
   });
 }
 
-/** A program that is run for each micro-batch. */
-export interface GradientStep {
-  readonly graph: Graph;
-  readonly groups: readonly ParameterGroup[];
-}
-
 /**
  * The first program of an accumulating step: forward and gradient of one micro-batch. Inputs as of `trainingStep`, but
  * for the scalars of AdamW; parameters `p.<group>` are loaded, not carried. Output: `loss` []. Carried: `g.<group>`.
  */
-export function gradientStep(options: StepOptions): GradientStep {
-  const { graph, groups, gradients, loss } = gradientGraph(options, ["p"]);
-  appendAccumulation(graph, groups, gradients);
-  graph.output("loss", loss);
-  return { graph, groups };
+export function gradientStep(options: StepOptions): TrainingStep {
+  const step = gradientGraph(options, ["p"]);
+  appendAccumulation(step.graph, step.groups, step.gradients);
+  step.graph.output("loss", step.loss);
+  return step;
 }
 
 /**
@@ -72,17 +67,16 @@ export function gradientStep(options: StepOptions): GradientStep {
  */
 export function updateStep(
   groups: readonly ParameterGroup[],
-  { clip, adam = ADAMW }: Pick<StepOptions, "clip" | "adam">,
+  { clip, adam = ADAMW, radius }: Pick<StepOptions, "clip" | "adam" | "radius">,
 ): Graph {
   const graph = new Graph();
-  const sums = groups.map((group) => {
-    const { name } = group;
-    const size = [flatSize(group)];
+  const sums = groups.map(({ name, parameters }) => {
+    const size = [flatSize(parameters)];
     for (const slot of ["p", "m", "v"] as const) graph.input(stateName(slot, name), "float32", size);
     return graph.input(gradientName(name), "float32", size);
   });
   const { norm, clipped } = clipGradients(sums, clip);
-  groups.forEach(({ name }, index) => appendAdamW(graph, name, clipped[index]!, adam));
+  appendUpdates(graph, groups, clipped, adam, radius);
   graph.output("norm", norm);
   return graph;
 }

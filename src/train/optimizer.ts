@@ -1,6 +1,7 @@
 import type { Graph, Tensor } from "../compute/graph.js";
 import { add, divide, minimum, multiply, sqrt, subtract } from "../compute/ops/elementwise.js";
 import { sumOfSquares } from "../compute/ops/reduce.js";
+import { flatSize, type ParameterGroup } from "./groups.js";
 
 /** Constants of AdamW. */
 export interface AdamW {
@@ -32,13 +33,74 @@ export function clipGradients(
   return { norm, clipped: gradients.map((gradient) => multiply(gradient, factor)) };
 }
 
+/** Part of a parameter group that its update needs. */
+type UpdatedGroup = Pick<ParameterGroup, "name" | "adapter" | "parameters">;
+
+/** Largest norms that training may reach, > 0; undefined: no ball. */
+export interface Radius {
+  /** Of the distance of all trained model weights from their start. */
+  readonly weights?: number | undefined;
+  /** Of all trained adapter weights, from zero. */
+  readonly adapters?: number | undefined;
+}
+
+/**
+ * Appends the AdamW update of every group and carries p, m and v. With a radius rho the new weights are then projected
+ * onto a ball around c, the start of the run for model weights and 0 for adapters: p = c + (p - c) min(1, rho / |p - c|),
+ * with one norm over all groups of that kind. Input `start.<group>`: c of model weights.
+ */
+export function appendUpdates(
+  graph: Graph,
+  groups: readonly UpdatedGroup[],
+  gradients: readonly Tensor[],
+  adam: AdamW,
+  radius: Radius = {},
+): void {
+  const updated = groups.map(({ name }, index) => appendAdamW(graph, name, gradients[index]!, adam));
+  for (const adapter of [false, true]) {
+    const own = [...groups.keys()].filter((index) => groups[index]!.adapter === adapter);
+    const limit = adapter ? radius.adapters : radius.weights;
+    const results =
+      limit === undefined || own.length === 0
+        ? own.map((index) => updated[index]!)
+        : project(
+            own.map((index) => updated[index]!),
+            adapter ? undefined : own.map((index) => startInput(graph, groups[index]!)),
+            limit,
+          );
+    own.forEach((index, at) => graph.carry(stateName("p", groups[index]!.name), results[at]!));
+  }
+}
+
+/** Name of the input that holds the start of a group's weights, where they must stay near it. */
+export function startName(group: string): string {
+  return `start.${group}`;
+}
+
+function startInput(graph: Graph, { name, parameters }: UpdatedGroup): Tensor {
+  return graph.input(startName(name), "float32", [flatSize(parameters)]);
+}
+
+function project(points: readonly Tensor[], centers: readonly Tensor[] | undefined, limit: number): Tensor[] {
+  const { graph } = points[0]!;
+  const moves = points.map((point, index) =>
+    centers === undefined ? point : subtract(point, centers[index]!),
+  );
+  const norm = sqrt(moves.map(sumOfSquares).reduce(add));
+  const factor = minimum(divide(graph.scalar(limit), add(norm, graph.scalar(1e-12))), graph.scalar(1));
+  return moves.map((move, index) => {
+    const scaled = multiply(move, factor);
+    return centers === undefined ? scaled : add(centers[index]!, scaled);
+  });
+}
+
 /**
  * Appends the AdamW update of one group, on moments scaled by 1 / (1 - beta):
  * m' = beta1 m + g;  v' = beta2 v + g^2;  p' = keep p - rate m' / (sqrt(v') + epsilon).
  * `rate`, `epsilon` and `keep` are the step's inputs `rate.<group>`, `epsilon.<group>`, `keep.<group>`; see `adamwScalars`.
- * Deviation: the bias corrections sit in the scalars. Source: Loshchilov & Hutter 2019, algorithm 2.
+ * Carries m' and v'. -> p'. Deviation: the bias corrections sit in the scalars. Source: Loshchilov & Hutter 2019, algorithm 2.
  */
-export function appendAdamW(graph: Graph, group: string, gradient: Tensor, adam: AdamW): void {
+function appendAdamW(graph: Graph, group: string, gradient: Tensor, adam: AdamW): Tensor {
   const slot = (name: "p" | "m" | "v"): Tensor => graph.inputs.get(stateName(name, group))!;
   const scalar = (name: string): Tensor => graph.input(`${name}.${group}`, "float32", []);
   const first = add(multiply(slot("m"), graph.scalar(adam.beta1)), gradient);
@@ -46,7 +108,7 @@ export function appendAdamW(graph: Graph, group: string, gradient: Tensor, adam:
   const update = divide(multiply(first, scalar("rate")), add(sqrt(second), scalar("epsilon")));
   graph.carry(stateName("m", group), first);
   graph.carry(stateName("v", group), second);
-  graph.carry(stateName("p", group), subtract(multiply(slot("p"), scalar("keep")), update));
+  return subtract(multiply(slot("p"), scalar("keep")), update);
 }
 
 /** The scalars of one group for step t, counted from 1. */

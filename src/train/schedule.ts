@@ -1,26 +1,6 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import { cos } from "../core/math.js";
 
-/** Learning rate over steps: linear warm-up, then constant or cosine down to a floor. */
-export interface Schedule {
-  readonly kind: "cosine" | "constant";
-  /** Steps of warm-up, at least 0. */
-  readonly warmup: number;
-  /** Last rate as a share of the peak, in [0, 1]. */
-  readonly floor: number;
-}
-
-/**
- * Learning rate of step t (from 1) of `steps`: lr min(1, t / warmup) (floor + (1 - floor) (1 + cos(pi (t-1) / steps)) / 2).
- * The cosine runs over all steps, warm-up included. Source: Loshchilov & Hutter 2017, eq. 5, without restarts.
- */
-export function learningRate(schedule: Schedule, peak: number, step: number, steps: number): number {
-  const warm = schedule.warmup === 0 ? 1 : Math.min(1, step / schedule.warmup);
-  if (schedule.kind === "constant") return peak * warm;
-  const wave = (1 + cos((Math.PI * (step - 1)) / steps)) / 2;
-  return peak * warm * (schedule.floor + (1 - schedule.floor) * wave);
-}
-
 /** Schedules by the names that `schedulerRate` knows; a cosine with a floor is `cosine` with `floor` above 0. */
 export const SCHEDULERS = ["constant", "linear", "cosine", "wsd"] as const;
 
@@ -76,6 +56,33 @@ export function schedulerRate(name: SchedulerName, k: number, options: Scheduler
   if (name === "linear") return peak * Math.max(0, (steps - k) / Math.max(1, steps - warmup));
   const wave = 0.5 * (1 + cos(Math.PI * cycles * 2 * progress));
   return peak * Math.max(0, wave * (1 - floor) + floor);
+}
+
+/** Learning rate over the steps of a run; see `schedulerRate`. */
+export interface Schedule {
+  readonly kind: SchedulerName;
+  /** Steps of linear warm-up, at least 0. */
+  readonly warmup: number;
+  /** Lowest rate of `cosine` and `wsd` as a share of the peak, in [0, 1]; 0 for the others. */
+  readonly floor: number;
+  /** Steps of the decay at the end of `wsd`. */
+  readonly decay?: number | undefined;
+}
+
+/** Learning rate of step t, counted from 1, of `steps`. */
+export function scheduleRate(
+  { kind, warmup, floor, decay }: Schedule,
+  peak: number,
+  t: number,
+  steps: number,
+): number {
+  return schedulerRate(kind, t - 1, {
+    peak,
+    warmup,
+    steps,
+    floor,
+    ...(decay === undefined ? {} : { decay }),
+  });
 }
 
 function warmupStableDecay(k: number, options: SchedulerOptions, held: boolean): number {

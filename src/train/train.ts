@@ -1,53 +1,44 @@
-import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { Device, Feeds } from "../compute/device.js";
-import { LawbookError, mismatch } from "../core/errors.js";
-import { exists } from "../core/files.js";
-import { batchFeeds, type PackedBatch } from "../data/batches.js";
-import type { ModelConfig } from "../model/config.js";
+import { LawbookError } from "../core/errors.js";
 import { frozenValues, pack, unpackValues } from "../model/decoder.js";
-import type { LoraConfig } from "../model/lora.js";
-import {
-  readTensorIndex,
-  readTensors,
-  type Weight,
-  type Weights,
-  writeTensors,
-} from "../model/safetensors.js";
-import { ADAMW, adamwScalars, stateName } from "./optimizer.js";
-import { learningRate, type Schedule } from "./schedule.js";
-import { type StepShape, trainingStep } from "./step.js";
+import { dropoutMasks } from "../model/dropout.js";
+import type { Weight, Weights } from "../model/safetensors.js";
+import type { Feed } from "./feed.js";
+import { type AdamW, ADAMW, adamwScalars, startName, stateName } from "./optimizer.js";
+import { type Progress, type ProgressFolder, readProgress, writeProgress } from "./progress.js";
+import { type Schedule, scheduleRate } from "./schedule.js";
+import { FROZEN_ADAPTER, type StepOptions } from "./step.js";
+import { compileStepper, type Stepper } from "./stepper.js";
 
 /** Everything that decides the bytes of a training, and where it reports to. */
-export interface Training {
+export interface Training extends Omit<StepOptions, "shape"> {
   readonly device: Device;
-  readonly threads?: number;
-  readonly config: ModelConfig;
+  readonly threads?: number | undefined;
   /** Weights to start from. */
   readonly weights: Weights;
-  /** Trained instead of the weights, with its start. */
-  readonly adapter?: { readonly config: LoraConfig; readonly weights: Weights } | undefined;
-  readonly shape: StepShape;
+  /** Start of the adapter, where one is trained. */
+  readonly adapterWeights?: Weights | undefined;
+  readonly feed: Feed;
+  readonly microBatches: number;
   readonly steps: number;
-  /** The rows of step t, counted from 1; a pure function. */
-  readonly batch: (step: number) => PackedBatch;
   /** Peak learning rate. */
   readonly lr: number;
   readonly schedule: Schedule;
-  readonly decay: number;
-  readonly clip: number;
-  /** Folder for resuming; undefined: none is written. */
-  readonly checkpoint?: { readonly folder: string; readonly every: number; readonly key: string } | undefined;
+  /** Draws the masks of dropout. */
+  readonly seed: number;
+  /** Where to resume; undefined: nothing is written. */
+  readonly checkpoint?: ProgressFolder | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: ((step: number, loss: number) => void) | undefined;
 }
 
 /** What a training leaves. */
 export interface Trained {
-  /** The trained weights: of the adapter where there is one, else of the model. */
+  /** The trained weights: of the adapter where there is one, frozen ones included, else of the model. */
   readonly weights: Map<string, Weight>;
-  /** Loss of each step, nats per token. */
+  /** Loss of each step, nats per token for a likelihood. */
   readonly losses: readonly number[];
   readonly graphSha256: string;
   /** False where the loss or the gradient norm stopped being finite; the weights are then of no use. */
@@ -59,62 +50,35 @@ export interface Trained {
  * checkpoint and gives the same bytes as one that ran through. Throws `interrupted` after saving when the signal aborts.
  */
 export async function train(training: Training): Promise<Trained> {
-  const { config, adapter, steps } = training;
-  const step = trainingStep({
-    config,
-    lora: adapter?.config,
-    shape: training.shape,
-    decay: training.decay,
-    clip: training.clip,
-  });
-  const program = await training.device.compile(
-    step.graph,
-    training.threads === undefined ? {} : { threads: training.threads },
-  );
+  const { device, feed, microBatches, steps, checkpoint, signal } = training;
+  const options: StepOptions = { ...training, shape: feed.shape, balance: sharedBalance(training) };
+  const stepper = await compileStepper(device, options, microBatches, training.threads);
+  const { groups, frozen } = stepper.step;
   try {
-    const start = adapter?.weights ?? training.weights;
-    for (const group of step.groups) {
-      const values = pack(group.parameters, start);
-      program.load({
-        [stateName("p", group.name)]: values,
-        [stateName("m", group.name)]: new Float32Array(values.length),
-        [stateName("v", group.name)]: new Float32Array(values.length),
-      });
-    }
-    if (adapter !== undefined) program.load(frozenValues(config, training.weights));
-    let losses: number[] = [];
-    const saved = readProgress(training);
+    const start = training.adapterWeights ?? training.weights;
+    loadStart(stepper, training);
+    const losses: number[] = [];
+    const saved = checkpoint === undefined ? undefined : readProgress(checkpoint, groups);
     if (saved !== undefined) {
-      program.load(saved.state);
-      losses = saved.losses;
+      stepper.load(saved.state);
+      losses.push(...saved.losses);
     }
     let finished = true;
     while (losses.length < steps && finished) {
       const t = losses.length + 1;
-      const lr = learningRate(training.schedule, training.lr, t, steps);
-      const scalars: Record<string, Float32Array> = {};
-      for (const { name, decay } of step.groups) {
-        for (const [scalar, value] of Object.entries(adamwScalars(ADAMW, t, lr, decay))) {
-          scalars[`${scalar}.${name}`] = Float32Array.of(value as number);
-        }
-      }
-      const { loss, norm } = await program.run({
-        ...batchFeeds(training.batch(t), training.shape.targets),
-        ...scalars,
-      });
-      losses.push(loss![0]!);
-      finished = Number.isFinite(loss![0]) && Number.isFinite(norm![0]);
-      training.progress?.(t, loss![0]!);
+      const { loss, norm } = await stepper.update(
+        microBatchesOf(training, stepper, t),
+        scalarsOf(training, stepper, t),
+      );
+      losses.push(loss);
+      finished = Number.isFinite(loss) && Number.isFinite(norm);
+      training.progress?.(t, loss);
       // WebAssembly computes within one turn: without this no message would arrive before the end.
       await nextTurn();
-      const stop = training.signal?.aborted === true && t < steps;
-      if (
-        finished &&
-        training.checkpoint !== undefined &&
-        t < steps &&
-        (stop || t % training.checkpoint.every === 0)
-      ) {
-        writeProgress(training, await program.state(), losses);
+      const stop = signal?.aborted === true && t < steps;
+      if (finished && checkpoint !== undefined && t < steps && (stop || t % checkpoint.every === 0)) {
+        const progress: Progress = { state: await stepper.state(), losses };
+        await writeProgress(checkpoint, groups, progress);
       }
       if (stop) {
         throw new LawbookError("interrupted", `Interrupted after step ${t} of ${steps}.`, {
@@ -123,43 +87,64 @@ export async function train(training: Training): Promise<Trained> {
         });
       }
     }
-    const state = await program.state();
-    const weights = new Map(
-      step.groups.flatMap((group) => [...unpackValues(group.parameters, state[stateName("p", group.name)]!)]),
-    );
-    return { weights, losses, graphSha256: program.graphSha256, finished };
+    const state = await stepper.state();
+    const weights = new Map([
+      ...groups.flatMap((group) => [...unpackValues(group.parameters, state[stateName("p", group.name)]!)]),
+      ...frozen.map(({ name }): [string, Weight] => [name, start.get(name)!]),
+    ]);
+    return { weights, losses, graphSha256: stepper.graphSha256, finished };
   } finally {
-    await program.dispose();
+    await stepper.dispose();
   }
 }
 
-const PROGRESS_FILE = "state.safetensors";
-const LOSSES = "losses";
-
-function writeProgress(
-  { checkpoint }: Training,
-  state: Record<string, Float32Array>,
-  losses: readonly number[],
-): void {
-  const tensors = new Map(
-    Object.entries(state).map(([name, data]) => [name, { shape: [data.length], data }]),
-  );
-  tensors.set(LOSSES, { shape: [losses.length], data: Float32Array.from(losses) });
-  writeTensors(join(checkpoint!.folder, PROGRESS_FILE), tensors, { key: checkpoint!.key });
+/** Each micro-batch has balance losses of its own; the step's is their mean. */
+function sharedBalance({ balance, microBatches }: Training): StepOptions["balance"] {
+  if (balance === undefined || microBatches === 1) return balance;
+  const { auxiliary, squaredVariation, routerZ, localised } = balance;
+  const share = (weight: number | undefined): number | undefined =>
+    weight === undefined ? undefined : weight / microBatches;
+  return {
+    auxiliary: share(auxiliary),
+    squaredVariation: share(squaredVariation),
+    routerZ: share(routerZ),
+    localised: localised && { ...localised, weight: localised.weight / microBatches },
+  };
 }
 
-function readProgress({ checkpoint }: Training): { state: Feeds; losses: number[] } | undefined {
-  if (checkpoint === undefined) return undefined;
-  const path = join(checkpoint.folder, PROGRESS_FILE);
-  if (!exists(path)) return undefined;
-  const { key } = readTensorIndex(path).metadata;
-  if (key !== checkpoint.key) {
-    throw new LawbookError("bad-file", mismatch(`${path} belongs to another run`, key, checkpoint.key), {
-      hint: "Remove the folder.",
+function loadStart(stepper: Stepper, { config, adapter, weights, adapterWeights, radius }: Training): void {
+  const start = adapterWeights ?? weights;
+  for (const { name, parameters, adapter: ofAdapter } of stepper.step.groups) {
+    const values = pack(parameters, start);
+    stepper.load({
+      [stateName("p", name)]: values,
+      [stateName("m", name)]: new Float32Array(values.length),
+      [stateName("v", name)]: new Float32Array(values.length),
+      ...(!ofAdapter && radius?.weights !== undefined ? { [startName(name)]: values } : {}),
     });
   }
-  const tensors = readTensors(path);
-  const losses = [...tensors.get(LOSSES)!.data];
-  tensors.delete(LOSSES);
-  return { state: Object.fromEntries([...tensors].map(([name, { data }]) => [name, data])), losses };
+  if (adapter === undefined) return;
+  stepper.load(frozenValues(config, weights));
+  const { frozen } = stepper.step;
+  if (frozen.length > 0) stepper.load({ [FROZEN_ADAPTER]: pack(frozen, start) });
+}
+
+function microBatchesOf({ feed, adapter, seed }: Training, { step }: Stepper, t: number): readonly Feeds[] {
+  const feeds = feed.feeds(t);
+  const rate = adapter?.dropout ?? 0;
+  if (rate === 0) return feeds;
+  return feeds.map((own, index) => ({ ...own, ...dropoutMasks(step.graph, rate, seed, t, index) }));
+}
+
+function scalarsOf(training: Training, { step }: Stepper, t: number): Feeds {
+  const { schedule, lr, steps } = training;
+  const adam: AdamW = training.adam ?? ADAMW;
+  const scalars: Record<string, Float32Array> = {};
+  for (const { name, decay, rate } of step.groups) {
+    const current = scheduleRate(schedule, rate ?? lr, t, steps);
+    for (const [scalar, value] of Object.entries(adamwScalars(adam, t, current, decay))) {
+      scalars[`${scalar}.${name}`] = Float32Array.of(value as number);
+    }
+  }
+  return scalars;
 }

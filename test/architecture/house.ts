@@ -18,7 +18,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   partition: ["core", "compute", "data", "model"],
   evaluate: ["core", "compute", "data", "model"],
   runs: ["core", "compute", "data", "model", "train", "merge", "partition", "evaluate"],
-  laws: ["core", "runs/request", "runs/record", "figures/chart"],
+  laws: ["core", "runs/request", "runs/record", "runs/schema", "figures/chart"],
   sweep: ["core", "runs"],
   study: ["core", "runs", "sweep", "laws", "figures"],
   replay: ["core", "runs", "jupyter", "figures", "study"],

@@ -53,7 +53,7 @@ function start(groups: ReturnType<typeof gradientStep>["groups"], lora: LoraConf
 
 const options = (lora: LoraConfig | undefined, lines: number, targets: number): StepOptions => ({
   config: SMALL,
-  lora,
+  adapter: lora,
   shape: { lines, tokens: 8, targets },
   decay: 0.1,
   clip: 0.5,

@@ -4,7 +4,8 @@ import { DEVICES } from "../../src/compute/devices/list.js";
 import { batchFeeds, packRows, type Row } from "../../src/data/batches.js";
 import { stream } from "../../src/core/random.js";
 import { frozenValues, pack } from "../../src/model/decoder.js";
-import { type LoraConfig, newLora } from "../../src/model/lora.js";
+import { newAdapter } from "../../src/model/adapted.js";
+import type { LoraConfig } from "../../src/model/lora.js";
 import type { Weights } from "../../src/model/safetensors.js";
 import { ADAMW, adamwScalars, stateName } from "../../src/train/optimizer.js";
 import { type StepOptions, trainingStep, type TrainingStep } from "../../src/train/step.js";
@@ -24,21 +25,21 @@ function rowsOf(step: number): Row[] {
 }
 
 const SHAPE = { lines: 6, tokens: 12, targets: 60 };
-const OPTIONS: Readonly<Record<string, Pick<StepOptions, "config" | "lora" | "decay">>> = {
+const OPTIONS: Readonly<Record<string, Pick<StepOptions, "config" | "adapter" | "decay">>> = {
   full: { config: CONFIG, decay: 0 },
   "full, decayed matrices": { config: CONFIG, decay: 0.1 },
   "full, tied head": { config: { ...CONFIG, tied: true, keyValueHeads: 4 }, decay: 0 },
-  lora: { config: CONFIG, lora: LORA, decay: 0 },
+  lora: { config: CONFIG, adapter: LORA, decay: 0 },
 };
 
 function start(
   step: TrainingStep,
-  { config, lora }: Pick<StepOptions, "config" | "lora">,
+  { config, adapter: lora }: Pick<StepOptions, "config" | "adapter">,
 ): Record<string, Float32Array> {
   const weights = smallWeights(config);
   let trained: Weights = weights;
   if (lora !== undefined) {
-    trained = newLora(config, lora, 3);
+    trained = newAdapter(config, lora, 3, weights);
     // B starts at zero; another start shows the gradient of A too.
     const draw = stream(9, "b");
     for (const { data } of trained.values())

@@ -8,9 +8,10 @@ import { batchFeeds, packRows } from "../../dist/data/batches.js";
 import { newCheckpoint } from "../../dist/model/checkpoint.js";
 import { SIZES } from "../../dist/model/config.js";
 import { frozenValues, pack } from "../../dist/model/decoder.js";
-import { ALL_LINEAR, newLora } from "../../dist/model/lora.js";
+import { newAdapter } from "../../dist/model/adapted.js";
+import { ALL_LINEAR } from "../../dist/model/lora.js";
 import { ADAMW, adamwScalars } from "../../dist/train/optimizer.js";
-import { learningRate } from "../../dist/train/schedule.js";
+import { scheduleRate } from "../../dist/train/schedule.js";
 import { trainingStep } from "../../dist/train/step.js";
 
 const threads = Number(process.argv[2] ?? 1);
@@ -18,13 +19,13 @@ const STEPS = 6;
 const config = SIZES.xs;
 const { weights } = newCheckpoint(config, 1, "");
 
-/** @param {{ rank: number, alpha: number, targets: readonly string[] } | undefined} lora */
-async function digest(lora) {
+/** @param {import("../../dist/model/adapted.js").AdapterConfig | undefined} adapter */
+async function digest(adapter) {
   const shape = { lines: 4, tokens: 48, targets: 96 };
-  const step = trainingStep({ config, lora, shape, decay: 0.1, clip: 1 });
+  const step = trainingStep({ config, adapter, shape, decay: 0.1, clip: 1 });
   const program = await reference.compile(step.graph, { threads });
-  const start = lora === undefined ? weights : newLora(config, lora, 1);
-  if (lora !== undefined) program.load(frozenValues(config, weights));
+  const start = adapter === undefined ? weights : newAdapter(config, adapter, 1, weights);
+  if (adapter !== undefined) program.load(frozenValues(config, weights));
   for (const { name, parameters } of step.groups) {
     const values = pack(parameters, start);
     const zeros = new Float32Array(values.length);
@@ -37,7 +38,7 @@ async function digest(lora) {
       ids: Array.from({ length: 12 + draw.integer(16) }, () => draw.integer(config.vocabulary)),
       from: 8,
     }));
-    const lr = learningRate({ kind: "cosine", warmup: 2, floor: 0.1 }, 0.005, t, STEPS);
+    const lr = scheduleRate({ kind: "cosine", warmup: 2, floor: 0.1 }, 0.005, t, STEPS);
     const scalars = step.groups.flatMap(({ name, decay }) =>
       Object.entries(adamwScalars(ADAMW, t, lr, decay)).map(([key, value]) => [
         `${key}.${name}`,
@@ -63,5 +64,12 @@ async function digest(lora) {
 }
 
 console.log(`full ${await digest(undefined)}`);
-console.log(`lora ${await digest({ rank: 4, alpha: 8, targets: ALL_LINEAR })}`);
+const lora = { rank: 4, alpha: 8, targets: ALL_LINEAR };
+console.log(`lora ${await digest(lora)}`);
+const dense = { kind: "dense" };
+console.log(`lora-moe ${await digest({ ...lora, kind: "lora-moe", experts: 3, routing: dense })}`);
+console.log(`shared-a ${await digest({ ...lora, kind: "shared-a", experts: 3, routing: dense })}`);
+console.log(
+  `mixlora ${await digest({ ...lora, kind: "mixlora", experts: 3, routing: { kind: "top-k", k: 2 } })}`,
+);
 process.exit(0);

@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 
 import { makeTemporaryFolder, readBytes, readJson, remove, writeAtomic } from "../../../src/core/files.js";
 import { type Adapter, parseAdapterConfig, readAdapter, saveAdapter } from "../../../src/model/adapter.js";
-import { type LoraConfig, newLora, writeAdapter } from "../../../src/model/lora.js";
+import { writeAdapterFolder } from "../../../src/model/adapter-folder.js";
+import { type LoraConfig, newLora } from "../../../src/model/lora.js";
 import { readTensorIndex } from "../../../src/model/safetensors.js";
 import { noisy, SMALL, smallWeights } from "../../support/small-model.js";
 
@@ -93,7 +94,7 @@ describe("an adapter folder", () => {
   it("of a plain adapter written by a run is read, too", async () => {
     const lora: LoraConfig = { rank: 2, alpha: 4, targets: ["q_proj"] };
     const weights = newLora(SMALL, lora, 3);
-    await writeAdapter(join(folder, "run"), lora, weights, "base");
+    await writeAdapterFolder(join(folder, "run"), { config: lora, weights }, "base");
     expect(readAdapter(join(folder, "run"), SMALL).lora).toEqual({
       ...lora,
       ...Object.fromEntries(

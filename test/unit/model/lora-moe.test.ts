@@ -177,7 +177,7 @@ describe.each(KINDS)("experts of kind %s", (kind) => {
 
 describe.each(["lora-moe", "shared-a", "shared-b"] as const)("labels that route kind %s", (kind) => {
   it("to one expert give that LoRA", async () => {
-    const moe: MoeConfig = { ...BASE, kind, routing: { kind: "labels" } };
+    const moe: MoeConfig = { ...BASE, kind, routing: { kind: "labels", experts: {} } };
     const weights = noisy(newMoe(SMALL, moe, 3));
     expect([...weights.keys()].filter((name) => name.includes("route"))).toEqual([]);
     for (const e of [0, 2]) {
@@ -188,7 +188,7 @@ describe.each(["lora-moe", "shared-a", "shared-b"] as const)("labels that route 
   });
 
   it("must be given", async () => {
-    const moe: MoeConfig = { ...BASE, kind, routing: { kind: "labels" } };
+    const moe: MoeConfig = { ...BASE, kind, routing: { kind: "labels", experts: {} } };
     await expect(run(moe, newMoe(SMALL, moe, 3))).rejects.toThrow("routed by labels that were not given");
   });
 });
@@ -223,7 +223,7 @@ describe("the parameters of a mixture", () => {
     [{ routing: { kind: "top-p", p: 0 } as const }, "Probability mass, p: got 0"],
     [{ routing: { kind: "switch", capacity: 0 } as const }, "Capacity of an expert: got 0"],
     [{ kind: "mixlora" as const, targets: ["q_proj"] }, "The experts of a MixLoRA are feed-forward layers"],
-    [{ kind: "mixlora" as const, routing: { kind: "labels" } as const }, "Routing of a MixLoRA"],
+    [{ kind: "mixlora" as const, routing: { kind: "labels", experts: {} } as const }, "Routing of a MixLoRA"],
   ])("refuse %j", (change, message) => {
     expect(() => moeParameters(SMALL, { ...layer, kind: "lora-moe", ...change })).toThrow(message);
   });

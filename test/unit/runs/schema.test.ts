@@ -23,13 +23,14 @@ describe("a train request", () => {
     expect(parseTrainRequest(parseRequestText(SMALLEST, "x").value)).toEqual({
       kind: "train",
       model: "xs-instruct",
-      objective: "sft",
+      objective: { kind: "sft", on: "completion" },
       method: { kind: "full" },
       data: { facts: { biology: 60 }, wordings: {}, sampler: { kind: "balanced", diversity: false } },
       steps: 400,
       batch: 32,
+      microBatches: 1,
       tokens: 96,
-      optimizer: { lr: 0.003, decay: 0, clip: 1 },
+      optimizer: { lr: 0.003, decay: 0, clip: 1, betas: [0.9, 0.95], epsilon: 1e-8 },
       schedule: { kind: "cosine", warmup: 20, floor: 0.1 },
       evaluate: { sets: ["t-recall"] },
       seed: 1,
@@ -79,8 +80,70 @@ describe("a train request", () => {
       `${SMALLEST}steps: 5\n`,
       "schedule.warmup @undefined: got 20, expected at most steps, 5",
     ],
+    [
+      "an unknown objective",
+      `${SMALLEST}objective: orpoo\n`,
+      'objective @3: got "orpoo", expected one of cpt, sft, dpo, orpo (did you mean "orpo"?)',
+    ],
+    ["no pair's beta", `${SMALLEST}objective: { kind: dpo, beta: 0 }\n`, "objective.beta @3: got 0"],
+    [
+      "a smoothed hinge",
+      `${SMALLEST}objective: { kind: dpo, loss: hinge, smoothing: 0.1 }\n`,
+      "objective.smoothing @3: got 0.1, expected 0: hinge has no smoothed form",
+    ],
+    [
+      "no expert",
+      `${SMALLEST}method: { kind: lora-moe, rank: 4, alpha: 8, experts: 0 }\n`,
+      "method.experts @3: got 0",
+    ],
+    [
+      "an unknown balance loss",
+      `${SMALLEST}method: { kind: shared-a, rank: 4, alpha: 8, experts: 2, balance: { auxilary: 1 } }\n`,
+      '(did you mean "auxiliary"?)',
+    ],
+    [
+      "top-k without k",
+      `${SMALLEST}method: { kind: shared-a, rank: 4, alpha: 8, experts: 2, routing: top-k }\n`,
+      "method.routing.k @3: is missing",
+    ],
+    [
+      "oracle routing of plain text",
+      "model: m\ndata: { text: instructions }\nmethod: { kind: shared-a, rank: 4, alpha: 8, experts: 2, routing: labels }\n",
+      "method.routing @3: needs facts",
+    ],
+    [
+      "uneven micro-batches",
+      `${SMALLEST}microBatches: 5\n`,
+      "microBatches @3: got 5, expected a divisor of batch, 32",
+    ],
+    ["a decay that wsd misses", `${SMALLEST}schedule: { kind: wsd }\n`, "schedule.decay @3: is missing"],
+    ["a decay of a cosine", `${SMALLEST}schedule: { decay: 5 }\n`, "belongs to the schedule wsd only"],
+    ["a floor of a line", `${SMALLEST}schedule: { kind: linear, floor: 0.5 }\n`, "linear has no floor"],
+    [
+      "a ball for weights that do not move",
+      `${SMALLEST}method: { kind: lora, rank: 4, alpha: 8 }\noptimizer: { lr: 0.1, radius: { weights: 1 } }\n`,
+      "optimizer.radius.weights @4: belongs to the method full only",
+    ],
+    [
+      "all rows being instructions",
+      "model: m\ndata: { facts: { biology: 6 }, instructions: 1 }\n",
+      "data.instructions @2: got 1",
+    ],
   ])("is refused for %s", (_, text, message) => {
     expect(problems(text).join("\n")).toContain(message);
+  });
+
+  it("takes a name for an objective or a routing with its defaults", () => {
+    const method = "method: { kind: lora-moe, rank: 4, alpha: 8, experts: 4 }\n";
+    const parsed = parseTrainRequest(parseRequestText(`${SMALLEST}objective: dpo\n${method}`, "x").value);
+    expect(parsed.objective).toEqual({
+      kind: "dpo",
+      loss: "sigmoid",
+      beta: 0.1,
+      smoothing: 0,
+      convention: "paper",
+    });
+    expect(parsed.method).toMatchObject({ routing: { kind: "dense" }, targets: "all-linear" });
   });
 
   it("reports all problems at once", () => {

@@ -1,9 +1,9 @@
 import { afterEach, expect, it, vi } from "vitest";
 
 import { reference } from "../../../src/compute/devices/reference.js";
-import { packRows } from "../../../src/data/batches.js";
 import { newCheckpoint } from "../../../src/model/checkpoint.js";
 import type { ModelConfig } from "../../../src/model/config.js";
+import { rowFeed } from "../../../src/train/feed.js";
 import { train } from "../../../src/train/train.js";
 
 const UNPORTABLE = [
@@ -50,9 +50,13 @@ it("initialisation and training call no function of Math whose bits depend on th
     device: reference,
     config,
     weights: newCheckpoint(config, 1, "").weights,
-    shape: { lines: 1, tokens: 8, targets: 5 },
+    feed: rowFeed(
+      [1, 2, 3].map((step) => ({ ids: [1, 2, 3, step, 5, 6], from: 1 })),
+      { steps: 3, batch: 1, microBatches: 1, tokens: 8 },
+    ),
+    microBatches: 1,
+    seed: 1,
     steps: 3,
-    batch: (step) => packRows([{ ids: [1, 2, 3, step, 5, 6], from: 1 }], 8, 1),
     lr: 0.01,
     schedule: { kind: "cosine", warmup: 1, floor: 0.1 },
     decay: 0.1,

@@ -2,27 +2,21 @@ import { describe, expect, it } from "vitest";
 
 import { ADAMW, adamwScalars } from "../../../src/train/optimizer.js";
 import {
-  learningRate,
+  scheduleRate,
   schedulerRate,
   type SchedulerName,
   type SchedulerOptions,
 } from "../../../src/train/schedule.js";
 
-describe("the learning rate", () => {
-  const cosine = { kind: "cosine", warmup: 4, floor: 0.1 } as const;
-
-  it("rises in a line, and falls to near the floor by a cosine", () => {
-    expect(learningRate(cosine, 1, 1, 100)).toBeCloseTo(0.25, 12);
-    expect(learningRate(cosine, 1, 51, 100)).toBeCloseTo(0.55, 12);
-    expect(learningRate(cosine, 2, 100, 100)).toBeCloseTo(
-      2 * (0.1 + 0.45 * (1 + Math.cos(0.99 * Math.PI))),
-      12,
-    );
-  });
-
-  it("stays at the peak when constant", () => {
-    const constant = { kind: "constant", warmup: 0, floor: 0 } as const;
-    expect([1, 50, 100].map((step) => learningRate(constant, 0.3, step, 100))).toEqual([0.3, 0.3, 0.3]);
+describe("the rate of a step", () => {
+  it("is that of the updates made before it", () => {
+    const cosine = { kind: "cosine", warmup: 4, floor: 0.1 } as const;
+    expect(scheduleRate(cosine, 1, 1, 100)).toBe(0);
+    expect(scheduleRate(cosine, 1, 3, 100)).toBeCloseTo(0.5, 12);
+    expect(scheduleRate(cosine, 2, 5, 100)).toBeCloseTo(2, 12);
+    expect(scheduleRate(cosine, 1, 53, 100)).toBeCloseTo(0.55, 12);
+    const wsd = { kind: "wsd", warmup: 0, floor: 0.2, decay: 10 } as const;
+    expect([1, 91, 96].map((t) => scheduleRate(wsd, 1, t, 100))).toEqual([1, 1, expect.closeTo(0.6, 12)]);
   });
 });
 

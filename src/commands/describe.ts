@@ -1,0 +1,21 @@
+import type { RoutingStatistics } from "../evaluate/routing.js";
+import type { TrainRequest } from "../runs/request.js";
+import { textTable } from "./table.js";
+
+/** Objective and method of a run in a few words: `sft full`, `dpo lora r 8`, `sft shared-a 4 x r 8`. */
+export function describeMethod({ objective, method }: TrainRequest): string {
+  if (method.kind === "full") return `${objective.kind} full`;
+  const experts = "experts" in method ? ` ${method.experts} x` : "";
+  return `${objective.kind} ${method.kind}${experts} r ${method.rank}`;
+}
+
+/** Where the routers of a mixture send each discipline, as a table. */
+export function routingText({ shares, mutualInformation }: RoutingStatistics): string {
+  const rows = Object.entries(shares);
+  const experts = rows[0]![1].map((_, expert) => `expert ${expert}`);
+  const table = textTable(
+    ["routing", ...experts],
+    rows.map(([discipline, own]) => [discipline, ...own.map((share) => share.toFixed(3))]),
+  );
+  return `${table}\nmutual information of expert and discipline ${mutualInformation.toFixed(4)} bits`;
+}

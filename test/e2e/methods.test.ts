@@ -1,0 +1,159 @@
+import { join, resolve } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import { makeTemporaryFolder, remove } from "../../src/core/files.js";
+import { readAdapterFolder } from "../../src/model/adapter-folder.js";
+import { SIZES } from "../../src/model/config.js";
+import { execute } from "../../src/runs/execute.js";
+import type { RunRecord } from "../../src/runs/record.js";
+import { findModel, resolveTrain } from "../../src/runs/resolve.js";
+import type { TrainInput } from "../../src/runs/schema.js";
+import { openStore } from "../../src/runs/store.js";
+
+const root = resolve(import.meta.dirname, "../..");
+const home = makeTemporaryFolder("lawbook-methods");
+afterAll(() => remove(home));
+const store = openStore({ root, home });
+
+const COMMON = {
+  model: "xs-instruct",
+  data: { facts: { biology: 20, geography: 20 }, wordings: { else: 2 }, sampler: { kind: "balanced" } },
+  steps: 3,
+  batch: 8,
+  optimizer: { lr: 0.005 },
+  schedule: { warmup: 0 },
+  evaluate: { sets: [] },
+  device: "reference",
+} as const satisfies TrainInput;
+const LORA = { kind: "lora", rank: 4, alpha: 8 } as const;
+
+async function run(input: Partial<TrainInput>): Promise<RunRecord> {
+  return execute(resolveTrain({ ...COMMON, ...input }, root, store), { root, store });
+}
+
+/** Mean losses of the steps; a run of at most 20 steps has one for each. */
+const losses = ({ result }: RunRecord): readonly number[] => result.curve;
+
+describe("preference objectives", () => {
+  it.each([
+    ["full", undefined],
+    ["lora", LORA],
+  ])("DPO starts at ln 2 with the method %s and falls", async (_, method) => {
+    const data = { facts: { biology: 4 } };
+    const short = { data, steps: 10, optimizer: { lr: 0.0005 } };
+    const record = await run({ ...short, objective: "dpo", ...(method === undefined ? {} : { method }) });
+    expect(losses(record)[0]).toBeCloseTo(Math.LN2, 5);
+    expect(losses(record)[9]).toBeLessThan(0.6);
+    expect(record.request.objective).toMatchObject({ kind: "dpo", beta: 0.1 });
+  });
+
+  it("ORPO learns facts and instructions in turn, and its likelihood reads prompts only where asked to", async () => {
+    const data = { ...COMMON.data, instructions: 0.5 };
+    const completion = await run({ objective: "orpo", data });
+    const full = await run({ objective: { kind: "orpo", nll: "full" }, data });
+    expect(losses(completion)[2]).toBeLessThan(losses(completion)[0]!);
+    expect(losses(full)[0]).not.toBeCloseTo(losses(completion)[0]!, 2);
+    expect(Object.values(completion.result.consumed).reduce((sum, { rows }) => sum + rows, 0)).toBe(12);
+  });
+});
+
+describe("gradient accumulation", () => {
+  it.each([
+    ["sft", {}],
+    ["dpo", { objective: "dpo" }],
+    ["orpo", { objective: { kind: "orpo", nll: "full" } }],
+  ] as const)("gives the losses of the large batch: %s", async (_, input) => {
+    const large = await run(input);
+    const small = await run({ ...input, microBatches: 4 });
+    losses(small).forEach((loss, step) => expect(loss).toBeCloseTo(losses(large)[step]!, 4));
+    expect(small.result.graph).not.toBe(large.result.graph);
+  });
+});
+
+describe("mixtures", () => {
+  it("report where they send each discipline; labels send each to its own expert", async () => {
+    const method = { kind: "shared-a", rank: 4, alpha: 8, experts: 2 } as const;
+    const dense = (await run({ method })).result.routing!;
+    const labels = (await run({ method: { ...method, routing: "labels" } })).result.routing!;
+    expect(labels.shares).toEqual({ biology: [1, 0], geography: [0, 1] });
+    expect(labels.mutualInformation).toBeCloseTo(1, 12);
+    expect(dense.mutualInformation).toBeLessThan(0.1);
+    expect(dense.byBlock).toHaveLength(SIZES.xs.layers);
+    for (const shares of Object.values(dense.shares)) expect(shares[0]! + shares[1]!).toBeCloseTo(1, 5);
+  });
+
+  it("take their number of experts from the elbow of the data", async () => {
+    const method = { kind: "lora-moe", rank: 2, alpha: 4, experts: "elbow" } as const;
+    const resolved = resolveTrain({ ...COMMON, method }, root, store).request.method;
+    const { experts } = resolved as { experts: number };
+    expect(Number.isInteger(experts) && experts >= 2 && experts <= 10).toBe(true);
+  });
+
+  it("go on from a shared adapter whose A stays", async () => {
+    const shared = await run({ method: LORA });
+    const start = `run:${shared.id}`;
+    const method = { ...LORA, kind: "shared-a", experts: 2, start, freeze: ["lora_A"] } as const;
+    const special = await run({ method });
+    expect(special.inputs.parents).toEqual([shared.id]);
+    const before = readAdapterFolder(join(store.folder(shared.id), "adapter"), SIZES.xs).weights;
+    const after = readAdapterFolder(join(store.folder(special.id), "adapter"), SIZES.xs).weights;
+    const layer = "model.layers.2.mlp.up_proj";
+    expect(after.get(`${layer}.lora_A.weight`)).toEqual(before.get(`${layer}.lora_A.weight`));
+    const experts = [0, 1].map((expert) => after.get(`${layer}.lora_B${expert}.weight`)!.data);
+    expect(experts[0]).not.toEqual(before.get(`${layer}.lora_B.weight`)!.data);
+    expect(experts[0]).not.toEqual(experts[1]);
+    const whole = await run({ method: { ...method, freeze: ["lora_route"] } });
+    expect(whole.result.parameters).toBeGreaterThan(special.result.parameters);
+  });
+
+  it("are models with routers: found by name, and not to be trained as a plain model", async () => {
+    const record = await run({ method: { kind: "mixlora", rank: 2, alpha: 4, experts: 2 } });
+    const { checkpoint } = findModel(`run:${record.id}`, root, store, 1);
+    expect(checkpoint.adapter?.config).toMatchObject({ kind: "mixlora", experts: 2 });
+    expect(() => resolveTrain({ ...COMMON, model: `run:${record.id}` }, root, store)).toThrow(
+      /the mixture run:.*expected a model without routers/,
+    );
+  });
+});
+
+describe("requests that cannot be trained", () => {
+  it.each([
+    ["a rank above the width", { method: { ...LORA, rank: 65 } }, "got 65, expected at most 64"],
+    ["an unknown layer", { method: { ...LORA, targets: ["wq"] } }, "wq"],
+    ["a frozen part that is not there", { method: { ...LORA, freeze: ["lora_C"] } }, "lora_C"],
+    [
+      "nothing left to train",
+      { method: { ...LORA, freeze: ["lora_A", "lora_B"] } },
+      "nothing is left to train",
+    ],
+    [
+      "a rate for routers that are not there",
+      { method: LORA, optimizer: { lr: 0.1, rates: { routers: 0.1 } } },
+      "routers",
+    ],
+    [
+      "too few experts for labels",
+      {
+        data: { facts: { biology: 9, geography: 9, medicine: 9 } },
+        method: { ...LORA, kind: "shared-a", experts: 2, routing: "labels" },
+      },
+      "2 experts for 3 disciplines",
+    ],
+    [
+      "an expert that is not there",
+      {
+        method: {
+          ...LORA,
+          kind: "shared-a",
+          experts: 2,
+          routing: { kind: "labels", experts: { biology: 0, geography: 2 } },
+        },
+      },
+      "Expert of the label geography: got 2, expected an integer from 0 to 1",
+    ],
+    ["an unknown start", { method: { ...LORA, start: "run:00000000" } }, "There is no run 00000000"],
+  ] as const)("name %s before any compute", async (_, input, message) => {
+    await expect(run(input as Partial<TrainInput>)).rejects.toThrow(message);
+  });
+});
