@@ -4,10 +4,16 @@ export { EXIT_CODES, LawbookError, type ErrorCode, type Problem } from "./core/e
 export type { Json } from "./core/canonical.js";
 
 export type {
+  AdapterRequest,
+  BalanceRequest,
   EvaluateRequest,
   FactsData,
+  LoraRequest,
   MethodRequest,
+  MixtureRequest,
+  ObjectiveRequest,
   OptimizerRequest,
+  RoutingRequest,
   SamplerRequest,
   ScheduleRequest,
   TextData,
@@ -37,8 +43,11 @@ export {
 } from "./commands/arguments.js";
 export { COMMANDS } from "./commands/list.js";
 export { train, type TrainedModel } from "./commands/train.js";
+export type { Answer, Answers } from "./commands/ask.js";
+export type { StepTimes } from "./commands/bench.js";
 export type { DeviceList } from "./commands/device.js";
 export type { Evaluation } from "./commands/evaluate.js";
+export type { WrittenGraph } from "./commands/graph.js";
 export type { Logits } from "./commands/logits.js";
 export type { RunList } from "./commands/runs.js";
 export type { DataReport, DisciplineSummary, RelationSummary } from "./commands/data.js";

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { LawbookError } from "../core/errors.js";
 import { exists, listFolder, remove, writeAtomic } from "../core/files.js";
 import { Graph } from "../compute/graph.js";
-import { DEVICES, deviceStates } from "../compute/devices/list.js";
+import { DEVICES, type DeviceState, deviceStates } from "../compute/devices/list.js";
 import { ENGINE } from "../compute/engine.js";
 import { linear } from "../compute/ops/matmul.js";
 import { softmax } from "../compute/ops/softmax.js";
 import { verify } from "../data/manifest.js";
 import { kernelsFolder } from "../jupyter/index.js";
-import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
+import { command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+import { type ExaminedDevice, examineDevices, showExamined } from "./device-report.js";
 import { textTable } from "./table.js";
 
 /** One thing that was looked at. */
@@ -20,38 +21,53 @@ export interface Check {
   readonly detail: string;
 }
 
+/** What `lawbook doctor` looked at: the whole installation, or with `--devices` the devices alone. */
+export type Examination =
+  | { readonly kind: "installation"; readonly checks: readonly Check[] }
+  | { readonly kind: "devices"; readonly devices: readonly ExaminedDevice[] };
+
 /** `lawbook doctor`. */
-export const doctorCommand: CommandSpec<readonly Check[]> = command({
+export const doctorCommand: CommandSpec<Examination> = command({
   name: "doctor",
   summary: "Look whether everything that Lawbook needs is here and works",
   positionals: [],
-  flags: [],
-  examples: ["lawbook doctor", "lawbook doctor --json"],
-  run: examine,
-  show: (checks) => ({
+  flags: [
+    {
+      name: "devices",
+      kind: "boolean",
+      description: "run the conformance suite on every usable device instead, below a minute",
+    },
+    {
+      name: "device",
+      kind: "string",
+      placeholder: "NAME",
+      description: "the conformance suite on this device alone",
+    },
+  ],
+  examples: ["lawbook doctor", "lawbook doctor --json", "lawbook doctor --devices --device cpu"],
+  run: async (args, context) => {
+    const name = args.flags["device"] as string | undefined;
+    if (args.flags["devices"] !== true && name === undefined)
+      return { kind: "installation", checks: await examine(context) };
+    return { kind: "devices", devices: await examineDevices(name, context) };
+  },
+  show: (result) => (result.kind === "devices" ? showExamined(result.devices) : showChecks(result.checks)),
+});
+
+function showChecks(checks: readonly Check[]): Shown {
+  return {
     text: textTable(
       ["check", "state", "detail"],
       checks.map(({ name, state, detail }) => [name, state, detail]),
     ),
     json: checks,
     exitCode: checks.some(({ state }) => state === "broken") ? 32 : 0,
-  }),
-});
+  };
+}
 
-async function examine(_args: Arguments, context: CommandContext): Promise<readonly Check[]> {
+async function examine(context: CommandContext): Promise<readonly Check[]> {
   const checks: Check[] = [nodeCheck(), { name: "engine", state: "fine", detail: `number ${ENGINE}` }];
-  const states = deviceStates();
-  for (const device of DEVICES) {
-    const state = states.find(({ name }) => name === device.name)!;
-    checks.push(
-      state.usable
-        ? await attempt(`device ${device.name}`, async () => {
-            const error = await selfCheck(device);
-            return `bytes repeat ${device.determinism}; self-check differs by ${error.toExponential(1)}`;
-          })
-        : { name: `device ${device.name}`, state: "missing", detail: state.reason },
-    );
-  }
+  for (const state of deviceStates()) checks.push(await deviceCheck(state));
   checks.push(
     await attempt("datasets", () => {
       const differing = verify(context.root);
@@ -81,6 +97,18 @@ function nodeCheck(): Check {
     state: enough ? "fine" : "broken",
     detail: `${process.version}${enough ? "" : ", expected at least 20.19"}`,
   };
+}
+
+async function deviceCheck({ name, determinism, usable, reason }: DeviceState): Promise<Check> {
+  const check = `device ${name}`;
+  const device = DEVICES.find((candidate) => candidate.name === name);
+  if (!usable) return { name: check, state: "missing", detail: reason };
+  // A GPU was checked in a process of its own.
+  if (device === undefined) return { name: check, state: "fine", detail: reason };
+  return attempt(check, async () => {
+    const error = await selfCheck(device);
+    return `bytes repeat ${determinism}; self-check differs by ${error.toExponential(1)}`;
+  });
 }
 
 function kernelCheck({ env }: CommandContext): Check {

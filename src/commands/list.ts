@@ -1,8 +1,11 @@
+import { askCommand } from "./ask.js";
+import { benchCommand } from "./bench.js";
 import type { CommandSpec } from "./command.js";
 import { dataCommand } from "./data.js";
 import { deviceCommand } from "./device.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { graphCommand } from "./graph.js";
 import { kernelCommand } from "./kernel.js";
 import { lawCommand } from "./law.js";
 import { logitsCommand } from "./logits.js";
@@ -15,7 +18,9 @@ import { trainCommand } from "./train.js";
 export const COMMANDS: readonly CommandSpec[] = [
   trainCommand,
   evaluateCommand,
+  askCommand,
   logitsCommand,
+  graphCommand,
   runsCommand,
   dataCommand,
   deviceCommand,
@@ -24,4 +29,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   replayCommand,
   kernelCommand,
   doctorCommand,
+  benchCommand,
 ] as readonly CommandSpec[];

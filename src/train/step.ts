@@ -3,12 +3,7 @@ import { Graph, type Tensor } from "../compute/graph.js";
 import { add } from "../compute/ops/elementwise.js";
 import { gatherRows } from "../compute/ops/gather.js";
 import { linearCrossEntropy } from "../compute/ops/linear-cross-entropy.js";
-import {
-  type AdaptedWeights,
-  type AdapterConfig,
-  adaptedWeights,
-  gatesInput,
-} from "../model/adapted.js";
+import { type AdaptedWeights, type AdapterConfig, adaptedWeights, gatesInput } from "../model/adapted.js";
 import { type BalanceWeights, balanceLoss } from "../model/balance.js";
 import { headName, type ModelConfig, type Parameter } from "../model/config.js";
 import { decoder, decoderInput, frozenInput, plainWeights, unpack } from "../model/decoder.js";

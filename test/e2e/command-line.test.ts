@@ -48,6 +48,7 @@ describe("lawbook", () => {
     for (const verb of [
       "train",
       "evaluate",
+      "ask",
       "logits",
       "runs",
       "data",
@@ -74,6 +75,8 @@ describe("lawbook", () => {
     [["runs", "12"], 'Run id: got "12"', ""],
     [["runs", "0123456789"], "There is no run 0123456789", ""],
     [["evaluate", "xxs-instruct"], 'Unknown model: got "xxs-instruct"', ""],
+    [["ask", "xs-instruct"], "ask needs a question", ""],
+    [["ask", "xs-instruct", "Who?", "--top-k", "3"], "--top-k: got 3, expected none", ""],
     [["logits", "xs-instruct"], "logits needs --ids", ""],
     [["logits", "xs-instruct", "--ids", "1,x"], '--ids: got "x"', ""],
     [["logits", "xs-instruct", "--ids", "2048"], "whole numbers from 0 to 2047", ""],
@@ -273,7 +276,11 @@ device: reference
         env: { ...process.env, LAWBOOK_HOME: other },
       },
     );
-    for (let waited = 0; !listFiles(other).some((name) => name.endsWith("state.safetensors")); waited += 50) {
+    for (
+      let waited = 0;
+      !listFiles(other).some((name) => name.endsWith("trainer_state.json"));
+      waited += 50
+    ) {
       expect(waited).toBeLessThan(60_000);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -1,18 +1,32 @@
 import { unknownName } from "../../core/errors.js";
 import type { Device } from "../device.js";
 import { cpu } from "./cpu.js";
+import { cuda } from "./cuda.js";
 import { nativeRuntime } from "./packages.js";
+import { probe } from "./probe.js";
 import { reference } from "./reference.js";
+import { tfjsGpu } from "./tfjs.js";
+import { webgpu } from "./webgpu.js";
 
-/** All devices, fastest first. */
+/** The devices that need no GPU, fastest first. */
 export const DEVICES: readonly Device[] = [cpu, reference];
 
-/** The device of a name; `auto` is the fastest usable one here. Throws `usage` for an unknown name. */
+/** The devices that need one, in the order in which `auto` tries them. */
+export const GPU_DEVICES: readonly Device[] = [cuda, tfjsGpu, webgpu];
+
+const ALL: readonly Device[] = [...GPU_DEVICES, ...DEVICES];
+
+/** Names of all devices, usable here or not. */
+export const DEVICE_NAMES: readonly string[] = ALL.map(({ name }) => name);
+
+/**
+ * The device of a name; `auto` is the first one here that computes right, and of GPUs only a real one. Throws `usage` for
+ * an unknown name. A device that is named is not looked at: it says what it lacks when it compiles.
+ */
 export function findDevice(name: string): Device {
-  const chosen = name === "auto" ? deviceStates().find(({ usable }) => usable)!.name : name;
-  const device = DEVICES.find((candidate) => candidate.name === chosen);
-  if (device === undefined)
-    throw unknownName("device", name, [...DEVICES.map((candidate) => candidate.name), "auto"]);
+  if (name === "auto") return ALL.find((device) => deviceState(device).automatic)!;
+  const device = ALL.find((candidate) => candidate.name === name);
+  if (device === undefined) throw unknownName("device", name, [...DEVICE_NAMES, "auto"]);
   return device;
 }
 
@@ -21,17 +35,26 @@ export interface DeviceState {
   readonly name: string;
   readonly determinism: Device["determinism"];
   readonly usable: boolean;
+  /** May `auto` choose it? */
+  readonly automatic: boolean;
   readonly reason: string;
 }
 
-/** The devices of this machine, fastest first, each with the reason why it is or is not usable. */
+/** The devices of this machine in the order in which `auto` tries them, each with the reason why it is or is not usable. */
 export function deviceStates(): DeviceState[] {
+  return ALL.map(deviceState);
+}
+
+/** What this machine says of a device. */
+export function deviceState(device: Device): DeviceState {
+  const { name, determinism } = device;
+  if (GPU_DEVICES.includes(device)) return { name, determinism, ...probe(name) };
   const native = nativeRuntime();
-  return DEVICES.map(({ name, determinism }) =>
-    name === "cpu" && native instanceof Error
-      ? { name, determinism, usable: false, reason: `onnxruntime-node cannot be loaded: ${native.message}` }
-      : { name, determinism, usable: true, reason: REASONS[name]! },
-  );
+  if (device === cpu && native instanceof Error) {
+    const reason = `onnxruntime-node cannot be loaded: ${native.message}`;
+    return { name, determinism, usable: false, automatic: false, reason };
+  }
+  return { name, determinism, usable: true, automatic: true, reason: REASONS[name]! };
 }
 
 const REASONS: Readonly<Record<string, string>> = {
