@@ -5,6 +5,7 @@ import { product } from "../core/math.js";
 import { sha256 } from "../core/canonical.js";
 import type { Feeds, Program } from "./device.js";
 import type { Graph, Tensor, Values } from "./graph.js";
+import { overwritable } from "./in-place.js";
 
 /** The part of an onnxruntime package that a program uses; the native and the WebAssembly package share it. */
 export interface Runtime {
@@ -18,6 +19,7 @@ export interface Runtime {
 export async function compileOn(runtime: Runtime, graph: Graph, bytes: Uint8Array): Promise<Program> {
   const session = await runtime.create(bytes);
   const wanted = new Set(session.inputNames);
+  const inPlace = runtime.preallocates ? overwritable(graph) : new Set<string>();
   let current: Record<string, OrtTensor> = {};
   let spare: Record<string, OrtTensor> = {};
   let running = false;
@@ -37,6 +39,11 @@ export async function compileOn(runtime: Runtime, graph: Graph, bytes: Uint8Arra
     for (const name of graph.outputs.keys()) fetches[name] = null;
     if (!runtime.preallocates) return fetches;
     for (const [name, next] of graph.carried) {
+      const own = current[name];
+      if (inPlace.has(name) && own !== undefined) {
+        fetches[next] = own;
+        continue;
+      }
       const { shape } = graph.inputs.get(name)!;
       spare[name] ??= new runtime.Tensor("float32", new Float32Array(product(shape)), shape);
       fetches[next] = spare[name];
@@ -50,7 +57,7 @@ export async function compileOn(runtime: Runtime, graph: Graph, bytes: Uint8Arra
       for (const [name, values] of Object.entries(state)) {
         const tensor = graph.inputs.get(name);
         if (tensor === undefined) throw new LawbookError("internal", `The graph has no input ${name}.`);
-        current[name] = wrap(name, tensor, values.slice());
+        current[name] = wrap(name, tensor, graph.carried.has(name) ? values.slice() : values);
       }
     },
     run: async (inputs: Feeds) => {
@@ -78,7 +85,7 @@ export async function compileOn(runtime: Runtime, graph: Graph, bytes: Uint8Arra
         for (const [name, next] of graph.carried) {
           // onnxruntime-node returns a tensor that does not keep the buffer we gave it alive: hold on to ours.
           current[name] = fetches[next] ?? (results[next] as OrtTensor);
-          if (runtime.preallocates) spare[name] = previous[name]!;
+          if (runtime.preallocates && !inPlace.has(name)) spare[name] = previous[name]!;
         }
         return returned;
       } finally {

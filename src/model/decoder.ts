@@ -55,19 +55,23 @@ export function unpack(flat: Tensor, parameters: readonly Parameter[]): Map<stri
   return new Map(parameters.map(({ name, shape }, index) => [name, reshape(pieces[index]!, shape)]));
 }
 
-/** Name of the flat input that holds weights which are not trained. */
-const FROZEN = "frozen";
-
-/** The frozen weights of a model as one flat input, for adapters and for evaluation. */
-export function frozenInput(graph: Graph, config: ModelConfig): Map<string, Tensor> {
-  const parameters = parametersOf(config);
-  const size = parameters.reduce((total, { shape }) => total + product(shape), 0);
-  return unpack(graph.input(FROZEN, "float32", [size]), parameters);
+/** Name of the input that holds a weight which is not trained. */
+function frozenName(name: string): string {
+  return `frozen.${name}`;
 }
 
-/** The values of `frozenInput`. */
+/** The frozen weights of a model as inputs, for adapters and for evaluation. */
+export function frozenInput(graph: Graph, config: ModelConfig): Map<string, Tensor> {
+  return new Map(
+    parametersOf(config).map(({ name, shape }) => [name, graph.input(frozenName(name), "float32", shape)]),
+  );
+}
+
+/** The values of `frozenInput`: the weights themselves, not copies. */
 export function frozenValues(config: ModelConfig, weights: Weights): Record<string, Float32Array> {
-  return { [FROZEN]: pack(parametersOf(config), weights) };
+  return Object.fromEntries(
+    parametersOf(config).map(({ name }) => [frozenName(name), weights.get(name)!.data]),
+  );
 }
 
 /** Weights in one flat vector, in the order of `parameters`. */

@@ -167,7 +167,10 @@ const optimizer = z.strictObject({
   radius: z.strictObject({ weights: rate, adapters: rate }).optional(),
 });
 
-const trainSchema = z.strictObject({
+/** Steps of warm-up where none are asked for: 20, in a short run a quarter of it. */
+const warmupOf = (steps: number): number => Math.min(20, Math.floor(steps / 4));
+
+const trainShape = z.strictObject({
   kind: z.literal("train").default("train"),
   model: z.string().min(1),
   objective: objective.prefault("sft"),
@@ -181,7 +184,7 @@ const trainSchema = z.strictObject({
   schedule: z
     .strictObject({
       kind: z.enum(SCHEDULERS).default("cosine"),
-      warmup: z.int().min(0).default(20),
+      warmup: z.int().min(0).optional(),
       floor: z.number().min(0).max(1).optional(),
       decay: count.optional(),
     })
@@ -194,14 +197,19 @@ const trainSchema = z.strictObject({
   seed: z.int().min(0).default(1),
   device: z.string().min(1).default("auto"),
 });
+const trainSchema = trainShape.transform(({ schedule, ...request }) => ({
+  ...request,
+  schedule: { ...schedule, warmup: schedule.warmup ?? warmupOf(request.steps) },
+}));
 
 /** Keys of all members of a union, for "did you mean". */
 const keysOf = (...shapes: readonly { readonly shape: object }[]): string[] => [
   ...new Set(shapes.flatMap(({ shape }) => Object.keys(shape))),
 ];
 
-const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": Object.keys(trainSchema.shape),
+/** Names that an object of a train request may have, by its path. */
+export const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "": Object.keys(trainShape.shape),
   data: [...Object.keys(factsData.shape), "text"],
   "data.sampler": ["kind", "temperature", "cap", "diversity"],
   "data.facts": DISCIPLINES,
@@ -260,7 +268,7 @@ function problemsOf(
       );
     }
     if (issue.code === "unrecognized_keys") {
-      const known = KNOWN_KEYS[path.join(".")] ?? [];
+      const known = REQUEST_KEYS[path.join(".")] ?? [];
       return issue.keys.map((key) => {
         const near = nearest(key, known);
         const message = `unknown field, expected one of ${known.join(", ")}${near === undefined ? "" : ` (did you mean ${quote(near)}?)`}.`;

@@ -91,7 +91,27 @@ export function parameterGroups({ config, adapter, freeze, decay, rates = {} }: 
       ),
     ];
   });
-  return { groups: groups.filter(({ parameters }) => parameters.length > 0), frozen };
+  return { groups: groups.flatMap(segments), frozen };
+}
+
+/** Most elements of a vector, 16 MiB: each intermediate value of an update takes as much memory as its vector. */
+const SEGMENT = 4_194_304;
+
+/** A group cut into vectors of at most SEGMENT elements, `name.0`, `name.1`, ...; a larger parameter stays whole. */
+function segments(group: ParameterGroup): ParameterGroup[] {
+  const parts: Parameter[][] = [];
+  let size = SEGMENT;
+  for (const parameter of group.parameters) {
+    const own = product(parameter.shape);
+    if (size + own > SEGMENT) {
+      parts.push([]);
+      size = 0;
+    }
+    parts.at(-1)!.push(parameter);
+    size += own;
+  }
+  if (parts.length === 1) return [group];
+  return parts.map((parameters, index) => ({ ...group, name: `${group.name}.${index}`, parameters }));
 }
 
 /** Elements of parameters that stand behind one another in one vector. */
