@@ -12,7 +12,7 @@ import type { DecoderWeights } from "./decoder.js";
 import type { Dropout } from "./dropout.js";
 import { adaptedLayers, fillUniform, type LoraConfig, rankOf, scalingOf } from "./lora.js";
 import { feedForward, mixloraBlocks } from "./mixlora.js";
-import { type Routing, routeByLabels, routeTokens } from "./routing.js";
+import { type Routing, routeByLabels, routeByWeights, routeTokens } from "./routing.js";
 import type { Weight } from "./safetensors.js";
 import { layerName } from "./targets.js";
 
@@ -55,10 +55,15 @@ export function checkMixture({ kind, experts, routing }: MoeConfig): LawbookErro
       return wrong(`Expert of the label ${outside[0]}`, outside[1], `an integer from 0 to ${experts - 1}`);
     }
   }
-  if (kind === "mixlora" && routing.kind === "labels") {
+  if (kind === "mixlora" && (routing.kind === "labels" || routing.kind === "constant")) {
     return wrong("Routing of a MixLoRA", routing.kind, "dense, top-k, top-p or switch");
   }
   return undefined;
+}
+
+/** Name of the learnt weights of a layer's experts where routing is constant. */
+export function weightsName(layer: string): string {
+  return `${layer}.lora_weights`;
 }
 
 /** The trainable weights of a mixture, in the names that its authors publish. */
@@ -66,7 +71,7 @@ export function moeParameters(model: ModelConfig, moe: MoeConfig): Parameter[] {
   const problem = checkMixture(moe);
   if (problem !== undefined) throw problem;
   const experts = [...Array(moe.experts).keys()];
-  const routed = moe.routing.kind !== "labels";
+  const { kind: routing } = moe.routing;
   const layers = adaptedLayers(model, moe);
   const blocks = new Set<string>();
   const parameters = layers.flatMap(({ name, shape: [out, width] }): Parameter[] => {
@@ -85,7 +90,11 @@ export function moeParameters(model: ModelConfig, moe: MoeConfig): Parameter[] {
     return [
       ...(moe.kind === "shared-a" ? [a("lora_A")] : experts.map((e) => a(`lora_A${e}`))),
       ...(moe.kind === "shared-b" ? [b("lora_B")] : experts.map((e) => b(`lora_B${e}`))),
-      ...(routed ? [{ name: `${layer}.lora_route.weight`, shape: [moe.experts, width!] }] : []),
+      ...(routing === "labels"
+        ? []
+        : routing === "constant"
+          ? [{ name: weightsName(layer), shape: [moe.experts] }]
+          : [{ name: `${layer}.lora_route.weight`, shape: [moe.experts, width!] }]),
     ];
   });
   if (moe.kind === "mixlora" && blocks.size === 0) {
@@ -103,7 +112,7 @@ export function moeParameters(model: ModelConfig, moe: MoeConfig): Parameter[] {
 
 /**
  * Starts a mixture: A and routers uniform in [-1/sqrt(in), 1/sqrt(in)], routers of MixLoRA normal with deviation 0.02,
- * B zero. The random routers are what lets equal experts grow apart.
+ * B zero, constant weights 1 / E. The random routers are what lets equal experts grow apart.
  */
 export function newMoe(model: ModelConfig, moe: MoeConfig, seed: number): Map<string, Weight> {
   return new Map(
@@ -112,7 +121,8 @@ export function newMoe(model: ModelConfig, moe: MoeConfig, seed: number): Map<st
       if (name.includes("moe_gate")) {
         const draw = stream(seed, "initialize", name);
         for (let i = 0; i < data.length; i++) data[i] = draw.normal(0, ROUTER_DEVIATION);
-      } else if (!name.includes(".lora_B")) fillUniform(data, shape[1]!, seed, name);
+      } else if (name.endsWith(weightsName(""))) data.fill(1 / moe.experts);
+      else if (!name.includes(".lora_B")) fillUniform(data, shape[1]!, seed, name);
       return [name, { shape, data }];
     }),
   );
@@ -147,11 +157,12 @@ export function moeWeights(
   const get = (name: string): Tensor => base.get(name)!;
   const all = (layer: string, prefix: string, suffix: string): Tensor[] =>
     experts.map((e) => adapter.get(`${layer}.${prefix}${e}${suffix}`)!);
-  const route = (name: string, logits: Tensor | undefined): Route => {
-    const made = logits === undefined ? routeByLabels(name, given) : routeTokens(name, logits, moe.routing);
+  const keep = (made: Route): Route => {
     routes.push(made);
     return made;
   };
+  const route = (name: string, logits: Tensor | undefined): Route =>
+    keep(logits === undefined ? routeByLabels(name, given) : routeTokens(name, logits, moe.routing));
   const mixture = (layer: string, x: Tensor): Tensor => {
     const router = adapter.get(`${layer}.lora_route.weight`);
     const rank = rankOf(moe, layer);
@@ -159,7 +170,9 @@ export function moeWeights(
     const a = moe.kind === "shared-a" ? one("lora_A") : concat(all(layer, "lora_A", ".weight"), 0);
     const b = moe.kind === "shared-b" ? one("lora_B") : concat(all(layer, "lora_B", ".weight"), 1);
     const [h, logits] = thinProducts(x, a, router, dropout?.(layer, x));
-    const { gates } = route(layer, logits);
+    const constant = adapter.get(weightsName(layer));
+    const { gates } =
+      constant === undefined ? route(layer, logits) : keep(routeByWeights(layer, constant, x.shape[0]!));
     const inner = gated(h, gates, rank, moe.kind);
     return addProduct(linear(x, get(`${layer}.weight`)), inner, b, scalingOf(moe, layer));
   };

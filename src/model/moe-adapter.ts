@@ -42,6 +42,7 @@ const STRATEGIES = {
   "top-p": "mixlora-dynamic",
   switch: "mixlora-switch",
   labels: "labels",
+  constant: "constant",
 } as const satisfies Record<Routing["kind"], string>;
 
 /** MixLoRA's names on disk and in a model. */
@@ -140,6 +141,8 @@ function routingOf(
       return { kind: "dense" };
     case STRATEGIES["labels"]:
       return { kind: "labels", experts: labelExpertsOf(json["expert_labels"], path) };
+    case STRATEGIES["constant"]:
+      return { kind: "constant" };
     case STRATEGIES["top-k"]:
       return { kind: "top-k", k: number("top_k") ?? 2 };
     case STRATEGIES["top-p"]:

@@ -18,6 +18,9 @@ import {
 } from "../../../src/model/decoder.js";
 import { adaptedLayers, loraParameters, loraWeights, mergeLora, scalingOf } from "../../../src/model/lora.js";
 import type { Weight, Weights } from "../../../src/model/safetensors.js";
+import { composeAdapters } from "../../../src/merge/compose/compose.js";
+import type { SignRule } from "../../../src/merge/compose/method.js";
+import { outerProduct } from "../../../src/merge/compose/part.js";
 import { layerName } from "../../../src/model/targets.js";
 import { adamwScalars, stateName } from "../../../src/train/optimizer.js";
 import { trainingStep } from "../../../src/train/step.js";
@@ -27,7 +30,7 @@ import { type Batch, feedsOf } from "./llama.js";
 /** Logits of a model with an adapter applied, not merged. -> [rows, tokens, V]. */
 async function adaptedLogits(
   base: Checkpoint,
-  adapter: Adapter,
+  adapter: Pick<Adapter, "lora" | "weights">,
   ids: readonly (readonly number[])[],
 ): Promise<Weight> {
   const [lines, tokens] = [ids.length, ids[0]!.length];
@@ -144,6 +147,63 @@ export const peftLora: Runner = {
         logits: new Map([["logits", await adaptedLogits(base, adapter, inputs.input_ids as number[][])]]),
         merged_weights: changed,
         final_adapter: new Map([...training.trained].map(([name, weight]) => [PREFIX + name, weight])),
+      },
+    };
+  },
+};
+
+interface Arguments {
+  readonly adapters: readonly string[];
+  readonly weights: readonly number[];
+  readonly combination_type: string;
+  readonly svd_rank?: number;
+  readonly density?: number;
+  readonly majority_sign_method?: SignRule;
+}
+
+/** One adapter made of several as `add_weighted_adapter` makes it: config, factors, updates, logits. */
+export const peftWeighted: Runner = {
+  ignored: {},
+  run: async ({ folder, inputs }) => {
+    const base = readCheckpoint(join(folder, inputs.base as string));
+    const given = inputs.arguments as Arguments;
+    const folders = inputs.adapters as Readonly<Record<string, string>>;
+    const adapters = given.adapters.map((name, index) => ({
+      name,
+      ...readAdapter(join(folder, folders[name]!), base.config),
+      weight: given.weights[index]!,
+    }));
+    const composed = composeAdapters(base.config, adapters, {
+      method: given.combination_type,
+      rank: given.svd_rank,
+      density: given.density,
+      sign: given.majority_sign_method,
+      seed: 1,
+      convention: "peft",
+    });
+    const { lora, weights } = composed;
+    const scaling = composed.layers.map(({ layer }) => [layer, scalingOf(lora, layer)] as const);
+    const deltas = scaling.map(([layer, factor]): [string, Weight] => {
+      const [a, b] = ["A", "B"].map((side) => weights.get(`${layer}.lora_${side}.weight`)!) as [
+        Weight,
+        Weight,
+      ];
+      const [out, width] = [b.shape[0]!, a.shape[1]!];
+      const delta = outerProduct({ out, width }, a.shape[0]!, b.data, a.data, factor);
+      return [`${layer}.delta`, { shape: [out, width], data: Float32Array.from(delta) }];
+    });
+    return {
+      rank: lora.rank,
+      lora_alpha: lora.alpha,
+      use_rslora: lora.rsLora ?? false,
+      scaling: Object.fromEntries(scaling),
+      relative_distance_to_weighted_sum_of_deltas: Object.fromEntries(
+        composed.layers.map(({ layer, distance }) => [layer, distance]),
+      ),
+      tensor_files: {
+        delta: new Map(deltas),
+        logits: new Map([["logits", await adaptedLogits(base, composed, inputs.input_ids as number[][])]]),
+        adapter: weights,
       },
     };
   },
