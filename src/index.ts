@@ -20,8 +20,10 @@ export type {
   TrainRequest,
 } from "./runs/request.js";
 export { DISCIPLINES, EVALUATION_SETS, type Discipline, type EvaluationSet } from "./runs/request.js";
-export type { Consumed, RunInputs, RunRecord, Score, TrainResult } from "./runs/record.js";
+export type { Consumed, RunInputs, RunRecord, Score, TrainRecord, TrainResult } from "./runs/record.js";
 export type { TrainInput } from "./runs/schema.js";
+export type { PairReport, PartitionReport, Stages } from "./partition/report.js";
+export type { PartitionInput, PartitionRequest } from "./partition/request.js";
 export { openStore, type Observed, type Store, type StoreOptions } from "./runs/store.js";
 export { findHome, findRoot } from "./runs/project.js";
 
@@ -43,10 +45,24 @@ export {
 } from "./commands/arguments.js";
 export { COMMANDS } from "./commands/list.js";
 export { train, type TrainedModel } from "./commands/train.js";
+export { mergeModels, type Merged, type MergeSettings } from "./commands/merge.js";
 export type { Answer, Answers } from "./commands/ask.js";
 export type { StepTimes } from "./commands/bench.js";
+export { compose } from "./commands/compose.js";
+export type {
+  ComposeData,
+  ComposedAdapterRequest,
+  ComposeInput,
+  ComposeRequest,
+  LearnRequest,
+  SearchRequest,
+} from "./commands/compose-request.js";
+export type { Composition } from "./commands/compose-run.js";
+export type { LayerReport } from "./merge/compose/report.js";
+export type { FoundWeights, Trial } from "./merge/compose/search.js";
 export type { DeviceList } from "./commands/device.js";
 export type { Evaluation } from "./commands/evaluate.js";
+export { partition, type PartitionResult } from "./commands/partition.js";
 export type { WrittenGraph } from "./commands/graph.js";
 export type { Logits } from "./commands/logits.js";
 export type { RunList } from "./commands/runs.js";
@@ -55,4 +71,16 @@ export type { Study } from "./study/study.js";
 export type { Law } from "./laws/law.js";
 export type { Evidence } from "./laws/evidence.js";
 export type { Verdict } from "./laws/judge.js";
+export { merge, mergedCheckpoint, type MergedModel, mergePlan, writeMerged } from "./merge/merge.js";
+export { type MergeOptions, type MergePlan, type MergeSource, planMerge } from "./merge/plan.js";
+export { MERGE_METHODS } from "./merge/list.js";
+export type { MergeMethod, ParameterSpec, TensorTask } from "./merge/method.js";
+export {
+  type HeatCell,
+  heatCells,
+  type MergePreview,
+  type PreviewRow,
+  previewMerge,
+} from "./merge/preview.js";
+export { parseRecipe, type Recipe } from "./merge/recipe.js";
 export type { VegaLiteSpec } from "./figures/chart.js";

@@ -61,8 +61,8 @@ function requests(size: Size): { readonly name: string; readonly request: TrainI
 
 function keepRecord(record: RunRecord): void {
   const others = exists(recordsFile) ? (readJsonLines(recordsFile) as RunRecord[]) : [];
-  const lines = [...others.filter(({ request }) => request.model !== record.request.model), record]
-    .sort((a, b) => (a.request.model < b.request.model ? -1 : 1))
+  const lines = [...others.filter(({ inputs }) => inputs.model.name !== record.inputs.model.name), record]
+    .sort((a, b) => (a.inputs.model.name < b.inputs.model.name ? -1 : 1))
     .map(recordLine);
   writeAtomic(recordsFile, `${lines.join("\n")}\n`);
 }

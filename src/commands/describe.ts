@@ -1,12 +1,19 @@
 import type { RoutingStatistics } from "../evaluate/routing.js";
-import type { TrainRequest } from "../runs/request.js";
+import type { RunRequest } from "../runs/request.js";
 import { textTable } from "./table.js";
 
-/** Objective and method of a run in a few words: `sft full`, `dpo lora r 8`, `sft shared-a 4 x r 8`. */
-export function describeMethod({ objective, method }: TrainRequest): string {
-  if (method.kind === "full") return `${objective.kind} full`;
+/** Objective and method of a run in a few words: `sft full`, `dpo lora r 8`, `sft shared-a 4 x r 8`, `merge slerp`. */
+export function describeMethod(request: RunRequest): string {
+  if (request.kind === "merge") {
+    const { merge_method: named } = request.recipe as { readonly merge_method?: unknown };
+    return `merge ${String(named)}`;
+  }
+  const { objective, method } = request;
+  // Records of engine 1 have the name of the objective alone.
+  const kind = typeof objective === "string" ? objective : objective.kind;
+  if (method.kind === "full") return `${kind} full`;
   const experts = "experts" in method ? ` ${method.experts} x` : "";
-  return `${objective.kind} ${method.kind}${experts} r ${method.rank}`;
+  return `${kind} ${method.kind}${experts} r ${method.rank}`;
 }
 
 /** Where the routers of a mixture send each discipline, as a table. */

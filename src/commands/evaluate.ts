@@ -3,10 +3,16 @@ import { drawSources } from "../data/mixture.js";
 import { findDevice } from "../compute/devices/list.js";
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
 import { scoreSet } from "../evaluate/sets.js";
-import type { Score, TrainResult } from "../runs/record.js";
+import {
+  isTraining,
+  type RunRecord,
+  type Score,
+  type TrainRecord,
+  type TrainResult,
+} from "../runs/record.js";
 import { DISCIPLINES, EVALUATION_SETS, type EvaluationSet, type FactsData } from "../runs/request.js";
 import { findModel } from "../runs/resolve.js";
-import { openStore } from "../runs/store.js";
+import { openStore, type Store } from "../runs/store.js";
 import { type Arguments, command, type CommandContext, type CommandSpec } from "./command.js";
 import { MODEL } from "./models.js";
 import { scoreRowsOf, scoresText } from "./scores.js";
@@ -39,13 +45,13 @@ export const evaluateCommand: CommandSpec<Evaluation> = command({
       name: "facts",
       kind: "number",
       placeholder: "N",
-      description: `facts per discipline, default ${DEFAULT_FACTS}; a run is asked about its own`,
+      description: `facts per discipline, default ${DEFAULT_FACTS}; a run is asked about its own, a merge about its parents'`,
     },
     {
       name: "seed",
       kind: "number",
       placeholder: "N",
-      description: "draws the facts, default 101; a run has its own",
+      description: "draws the facts, default 101; a run has its own, a merge its first parent's",
     },
     { name: "device", kind: "string", placeholder: "NAME", description: "default: the run's own, else auto" },
   ],
@@ -68,8 +74,10 @@ async function evaluate(args: Arguments, context: CommandContext): Promise<Evalu
   const store = openStore({ root, home });
   const name = args.positionals[0]!;
   const sets = setsOf((args.flags["set"] as string | undefined) ?? "t-recall");
-  const own = name.startsWith("run:") ? store.find(name.slice(4))?.request : undefined;
-  const data = own !== undefined && "facts" in own.data ? own.data : factsData(args);
+  const record = name.startsWith("run:") ? store.find(name.slice(4)) : undefined;
+  const trainings = record === undefined ? [] : trainingsOf(record, store);
+  const own = trainings[0]?.request;
+  const data = ownFacts(trainings) ?? factsData(args);
   const seed = own?.seed ?? integerFlag(args, "seed", 101);
   const named = args.flags["device"] as string | undefined;
   const device = findDevice(named ?? own?.device ?? "auto");
@@ -89,6 +97,28 @@ async function evaluate(args: Arguments, context: CommandContext): Promise<Evalu
   const scores: { [Set in EvaluationSet]?: Record<string, Score> } = {};
   for (const set of sets) scores[set] = await scoreSet(asking, set, root, sources, seed);
   return { model: name, sha256, device: device.name, seed, scores };
+}
+
+/** The training of a record, or those that a merge was made from. */
+function trainingsOf(record: RunRecord, store: Store): TrainRecord[] {
+  if (isTraining(record)) return [record];
+  return record.inputs.parents.flatMap((id) => {
+    const parent = store.find(id);
+    return parent === undefined ? [] : trainingsOf(parent, store);
+  });
+}
+
+/** Facts of all trainings, of each discipline the most that one of them drew; undefined where none has facts. */
+function ownFacts(trainings: readonly TrainRecord[]): Pick<FactsData, "facts" | "wordings"> | undefined {
+  const drawn = trainings.flatMap(({ request: { data } }) => ("facts" in data ? [data] : []));
+  if (drawn.length === 0) return undefined;
+  const most = (key: "facts" | "wordings"): FactsData["facts"] =>
+    Object.fromEntries(
+      DISCIPLINES.map(
+        (one) => [one, Math.max(0, ...drawn.map((data) => data[key][one] ?? 0))] as const,
+      ).filter(([, count]) => count > 0),
+    );
+  return { facts: most("facts"), wordings: most("wordings") };
 }
 
 function setsOf(flag: string): readonly EvaluationSet[] {

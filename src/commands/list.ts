@@ -1,6 +1,7 @@
 import { askCommand } from "./ask.js";
 import { benchCommand } from "./bench.js";
 import type { CommandSpec } from "./command.js";
+import { composeCommand } from "./compose.js";
 import { dataCommand } from "./data.js";
 import { deviceCommand } from "./device.js";
 import { doctorCommand } from "./doctor.js";
@@ -9,6 +10,8 @@ import { graphCommand } from "./graph.js";
 import { kernelCommand } from "./kernel.js";
 import { lawCommand } from "./law.js";
 import { logitsCommand } from "./logits.js";
+import { mergeCommand } from "./merge.js";
+import { partitionCommand } from "./partition.js";
 import { replayCommand } from "./replay.js";
 import { retrainCommand } from "./retrain.js";
 import { runsCommand } from "./runs.js";
@@ -17,6 +20,9 @@ import { trainCommand } from "./train.js";
 /** All verbs, in the order in which help lists them. */
 export const COMMANDS: readonly CommandSpec[] = [
   trainCommand,
+  mergeCommand,
+  composeCommand,
+  partitionCommand,
   evaluateCommand,
   askCommand,
   logitsCommand,

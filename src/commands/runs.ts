@@ -1,6 +1,7 @@
 import type { Json } from "../core/canonical.js";
 import { LawbookError } from "../core/errors.js";
 import type { RunRecord } from "../runs/record.js";
+import type { TrainRequest } from "../runs/request.js";
 import { openStore } from "../runs/store.js";
 import { command, type CommandContext, type CommandSpec } from "./command.js";
 import { describeMethod } from "./describe.js";
@@ -69,22 +70,25 @@ export const runsCommand: CommandSpec<RunList> = command({
   },
 });
 
-function rowOf({ id, outcome, request, result }: RunRecord): Record<string, Json> {
-  const { data } = request;
+function rowOf({ id, outcome, request, inputs, result }: RunRecord): Record<string, Json> {
+  const { name } = inputs.model;
   return {
     id: id.slice(0, 12),
     outcome,
-    model: request.model.startsWith("run:") ? request.model.slice(0, 16) : request.model,
+    model: name.startsWith("run:") ? name.slice(0, 16) : name,
     method: describeMethod(request),
-    data:
-      "text" in data
-        ? data.text
-        : `${Object.values(data.facts).reduce((a, b) => a + b, 0)} facts, ${data.sampler.kind}${data.sampler.diversity ? " + diversity" : ""}`,
-    steps: request.steps,
+    data: request.kind === "train" ? describeData(request) : "",
+    steps: request.kind === "train" ? request.steps : null,
     seed: request.seed,
-    device: request.device,
+    device: request.kind === "train" ? request.device : null,
     loss: result.loss === null ? null : Number(result.loss.toFixed(3)),
   };
+}
+
+function describeData({ data }: TrainRequest): string {
+  if ("text" in data) return data.text;
+  const facts = Object.values(data.facts).reduce((a, b) => a + b, 0);
+  return `${facts} facts, ${data.sampler.kind}${data.sampler.diversity ? " + diversity" : ""}`;
 }
 
 function sorted(records: readonly RunRecord[]): RunRecord[] {

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
 import { copy, exists, readText } from "../core/files.js";
@@ -7,7 +7,7 @@ import { renderPng, renderSvg } from "../figures/render.js";
 import { writeCheckpoint } from "../model/checkpoint.js";
 import { type Dtype, DTYPES } from "../model/element-type.js";
 import { parseBytes } from "../model/shards.js";
-import type { RunRecord, TrainResult } from "../runs/record.js";
+import type { TrainRecord, TrainResult } from "../runs/record.js";
 import { findAdapter, findModel, resolveTrain } from "../runs/resolve.js";
 import type { TrainInput } from "../runs/schema.js";
 import { openStore } from "../runs/store.js";
@@ -24,12 +24,12 @@ export interface TrainedModel extends TrainResult {
   readonly id: string;
   /** Name under which other requests take the trained model: `run:<id>`. */
   readonly model: string;
-  readonly outcome: RunRecord["outcome"];
-  readonly record: RunRecord;
+  readonly outcome: TrainRecord["outcome"];
+  readonly record: TrainRecord;
 }
 
 /** The view of a record that verbs return. */
-export function trainedModel(record: RunRecord): TrainedModel {
+export function trainedModel(record: TrainRecord): TrainedModel {
   return { id: record.id, model: `run:${record.id}`, outcome: record.outcome, ...record.result, record };
 }
 
@@ -138,20 +138,28 @@ function writerOf(
     if (outcome === "diverged")
       throw new LawbookError("request", `Run ${id.slice(0, 12)} diverged: it has no model.`);
     const store = openStore({ root, home });
-    const { method } = record.request;
+    const { method, stages } = record.request;
+    if (stages !== undefined) {
+      if (merged === true) throw mixtureCannotBeFolded();
+      copy(join(store.folder(id), "model"), folder);
+      copy(join(store.folder(id), "adapter"), join(folder, "adapter"));
+      return;
+    }
     if (method.kind !== "full" && merged !== true) {
       copy(findAdapter(`run:${id}`, store).folder, folder);
       return;
     }
     const { checkpoint } = findModel(`run:${id}`, root, store, 0);
-    if (checkpoint.adapter !== undefined) {
-      throw new LawbookError(
-        "usage",
-        `--merged cannot fold a mixture into weights: its update depends on the token.`,
-      );
-    }
+    if (checkpoint.adapter !== undefined) throw mixtureCannotBeFolded();
     await writeCheckpoint(folder, checkpoint, { dtype: dtype as Dtype | undefined, shardBytes });
   };
+}
+
+function mixtureCannotBeFolded(): LawbookError {
+  return new LawbookError(
+    "usage",
+    "--merged cannot fold a mixture into weights: its update depends on the token.",
+  );
 }
 
 async function showTrained(trained: TrainedModel): Promise<Shown> {

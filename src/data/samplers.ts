@@ -6,13 +6,15 @@ export type Sampler =
   | { readonly kind: "proportional" }
   | { readonly kind: "temperature"; readonly temperature: number }
   | { readonly kind: "balanced" }
-  | { readonly kind: "unimax"; readonly cap: number };
+  | { readonly kind: "unimax"; readonly cap: number }
+  | { readonly kind: "weighted"; readonly weights: readonly number[] };
 
 /**
  * Share of each source in the rows of a run, summing to 1. `sizes` are rows per source, all positive; `budget` is the
  * number of rows that the run draws.
  * proportional: p_d = n_d / sum n. temperature: p_d^(1/tau), normalised. balanced: equal.
  * unimax: from the smallest source up, min(remaining budget / remaining sources, cap n_d), normalised.
+ * weighted: w_d / sum w, one weight > 0 a source.
  * Sources: Conneau et al. 2020 (temperature); Chung et al. 2023, algorithm 1 (UniMax).
  */
 export function shares(sampler: Sampler, sizes: readonly number[], budget: number): number[] {
@@ -33,6 +35,14 @@ export function shares(sampler: Sampler, sizes: readonly number[], budget: numbe
     }
     case "balanced":
       return sizes.map(() => 1 / sizes.length);
+    case "weighted":
+      if (sampler.weights.length !== sizes.length || sampler.weights.some((weight) => !(weight > 0))) {
+        throw new LawbookError(
+          "request",
+          mismatch("Weights of the sampler", sampler.weights, `${sizes.length} numbers above 0`),
+        );
+      }
+      return normalise(sampler.weights);
     case "unimax":
       return uniMax(sizes, budget, sampler.cap);
   }

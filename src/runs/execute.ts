@@ -2,7 +2,8 @@ import { join } from "node:path";
 
 import { wallMs } from "../core/clock.js";
 import { LawbookError } from "../core/errors.js";
-import { mean } from "../core/math.js";
+import { mean, sum } from "../core/math.js";
+import { contentId } from "../core/canonical.js";
 import type { Device } from "../compute/device.js";
 import { findDevice } from "../compute/devices/list.js";
 import type { Row } from "../data/batches.js";
@@ -19,16 +20,24 @@ import { mergeLora } from "../model/lora.js";
 import type { Weights } from "../model/safetensors.js";
 import { flatSize, parameterGroups } from "../train/groups.js";
 import { train } from "../train/train.js";
-import { prepareFeed } from "./feed.js";
-import { makeRecord, type ResolvedRun, type RunRecord, type TrainResult } from "./record.js";
-import type { EvaluationSet, TrainRequest } from "./request.js";
+import { prepareFeed, type RunFeed } from "./feed.js";
+import { executeMerge } from "./merge.js";
+import {
+  makeRecord,
+  type ResolvedRun,
+  type RunRecord,
+  type TrainRecord,
+  type TrainResult,
+} from "./record.js";
+import type { EvaluationSet, RunRequest, TrainRequest } from "./request.js";
 import { adapterOf, stepSettings } from "./method.js";
-import { findAdapter, findModel, type NamedModel } from "./resolve.js";
+import { findAdapter, findModel, type NamedModel, networkDigest } from "./resolve.js";
+import { stagesOf } from "./stages.js";
 import type { Store } from "./store.js";
 
 /** A step of a run, for whoever watches. */
 export interface RunProgress {
-  readonly phase: "training" | "evaluating";
+  readonly phase: "training" | "evaluating" | "merging";
   readonly done: number;
   readonly total: number;
   /** Loss of the step, nats per token. */
@@ -48,13 +57,41 @@ export interface ExecuteOptions {
 const CHECKPOINT_EVERY = 50;
 
 /**
- * Trains and scores one run in this process and stores it. Killed or interrupted, the same call goes on from the last
- * checkpoint to the same bytes.
+ * Executes one run in this process and stores it. Killed or interrupted, the same call goes on from the last checkpoint to
+ * the same bytes.
  */
-export async function execute(run: ResolvedRun, options: ExecuteOptions): Promise<RunRecord> {
+export async function execute<Request extends RunRequest>(
+  run: ResolvedRun<Request>,
+  options: ExecuteOptions,
+): Promise<RunRecord<Request>> {
+  const startedMs = wallMs();
+  const record = isKind(run, "merge")
+    ? await executeMerge(run, options)
+    : await executeTraining(run as ResolvedRun as ResolvedRun<TrainRequest>, options);
+  options.store.write(record, {
+    startedAt: new Date(startedMs).toISOString(),
+    durationMs: Math.round(wallMs() - startedMs),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
+  });
+  return record as RunRecord as RunRecord<Request>;
+}
+
+function isKind<Kind extends RunRequest["kind"]>(
+  run: ResolvedRun,
+  kind: Kind,
+): run is ResolvedRun<Extract<RunRequest, { kind: Kind }>> {
+  return run.request.kind === kind;
+}
+
+/** Trains and scores a model, and writes what was trained to the run's folder. */
+async function executeTraining(
+  run: ResolvedRun<TrainRequest>,
+  options: ExecuteOptions,
+): Promise<TrainRecord> {
   const { root, store, signal, progress } = options;
   const { request } = run;
-  const startedMs = wallMs();
   const device = findDevice(request.device);
   const { checkpoint, sha256: digest } = findModel(request.model, root, store, request.seed, options.cwd);
   if (digest !== run.inputs.model.sha256) {
@@ -64,85 +101,101 @@ export async function execute(run: ResolvedRun, options: ExecuteOptions): Promis
     );
   }
   const tokenizer = loadTokenizer(checkpoint.tokenizerFolder!);
-  const feed = await prepareFeed(request, {
-    root,
-    tokenizer,
-    checkpoint,
-    device,
-    signal,
-    progress: (done, total) => progress?.({ phase: "evaluating", done, total }),
-  });
   const adapter = adapterOf(request);
   const start = adapter === undefined ? undefined : startAdapter(request, adapter, checkpoint, store);
   const settings = stepSettings(request, checkpoint.config);
-  const trained =
-    request.steps === 0
-      ? { weights: start ?? checkpoint.weights, losses: [], graphSha256: null, finished: true }
-      : await train({
-          ...settings,
-          device,
-          weights: checkpoint.weights,
-          adapterWeights: start,
-          feed: feed.feed,
-          microBatches: request.microBatches,
-          steps: request.steps,
-          lr: request.optimizer.lr,
-          schedule: request.schedule,
-          seed: request.seed,
-          checkpoint: {
-            folder: join(store.folder(run.id), "checkpoint"),
-            every: CHECKPOINT_EVERY,
-            key: run.id,
-          },
-          signal,
-          progress: (done, loss) => progress?.({ phase: "training", done, total: request.steps, loss }),
-        });
+  const stages = stagesOf(request);
+  const feeds: RunFeed[] = [];
+  const losses: number[] = [];
+  const graphs: string[] = [];
+  let finished = true;
+  // What is trained: an adapter, the model where there is none, both in stages.
+  let base: Weights = checkpoint.weights;
+  let trained: Weights = start ?? base;
+  for (const [index, stage] of stages.entries()) {
+    const feed = await prepareFeed(stage.request, {
+      root,
+      tokenizer,
+      checkpoint,
+      device,
+      signal,
+      progress: (done, total) => progress?.({ phase: "evaluating", done, total }),
+    });
+    feeds.push(feed);
+    if (request.steps === 0 || !finished) continue;
+    const before = losses.length;
+    const place = stages.length === 1 ? "" : `/stage-${index + 1}`;
+    const outcome = await train({
+      ...settings,
+      freeze: [...(settings.freeze ?? []), ...stage.freeze],
+      device,
+      weights: base,
+      adapterWeights: start === undefined ? undefined : trained,
+      feed: feed.feed,
+      microBatches: request.microBatches,
+      steps: stage.request.steps,
+      lr: request.optimizer.lr,
+      schedule: request.schedule,
+      seed: request.seed,
+      checkpoint: {
+        folder: join(store.folder(run.id), `checkpoint${place}`),
+        every: CHECKPOINT_EVERY,
+        key: `${run.id}${place}`,
+      },
+      signal,
+      progress: (done, loss) =>
+        progress?.({ phase: "training", done: before + done, total: request.steps, loss }),
+    });
+    losses.push(...outcome.losses);
+    graphs.push(outcome.graphSha256);
+    finished = outcome.finished;
+    const part = (names: Weights): Weights =>
+      new Map([...names.keys()].map((name) => [name, outcome.weights.get(name)!]));
+    if (settings.joint === true) base = part(base);
+    trained = part(trained);
+  }
 
   const folder = store.folder(run.id);
   const mixture = adapter !== undefined && isMixture(adapter);
   const model: NamedModel["checkpoint"] =
     adapter === undefined
-      ? { ...checkpoint, weights: trained.weights }
+      ? { ...checkpoint, weights: trained }
       : mixture
-        ? { ...checkpoint, adapter: { config: adapter, weights: trained.weights } }
-        : { ...checkpoint, weights: mergeLora(checkpoint.weights, trained.weights, adapter) };
-  const scores = trained.finished
-    ? await scoreSets(request, root, feed.sources, model, tokenizer, device, options)
-    : {};
+        ? { ...checkpoint, weights: base, adapter: { config: adapter, weights: trained } }
+        : { ...checkpoint, weights: mergeLora(base, trained, adapter) };
+  const sources = feeds
+    .flatMap((feed) => feed.sources)
+    .sort((a, b) => (a.discipline < b.discipline ? -1 : 1));
+  const scores = finished ? await scoreSets(request, root, sources, model, tokenizer, device, options) : {};
   const routing =
-    trained.finished && mixture && feed.sources.length > 0
-      ? await routingStatistics(device, model, routedRows(root, feed.sources, tokenizer, request.seed))
+    finished && mixture && sources.length > 0
+      ? await routingStatistics(device, model, routedRows(root, sources, tokenizer, request.seed))
       : undefined;
   const { groups } = parameterGroups(settings);
   const result: TrainResult = {
-    graph: trained.graphSha256,
-    weights: !trained.finished
+    graph: graphs.length > 1 ? contentId(graphs) : (graphs[0] ?? null),
+    weights: !finished
       ? null
-      : adapter === undefined
-        ? checkpointDigest(model)
-        : weightsDigest(trained.weights),
-    ...lossSummary(trained.losses),
-    tokens: feed.tokens,
+      : settings.joint === true
+        ? networkDigest(model)
+        : adapter === undefined
+          ? checkpointDigest(model)
+          : weightsDigest(trained),
+    ...lossSummary(losses),
+    tokens: sum(feeds.map((feed) => feed.tokens)),
     parameters: groups.reduce((total, { parameters }) => total + flatSize(parameters), 0),
-    consumed: feed.consumed,
+    consumed: Object.assign({}, ...feeds.map((feed) => feed.consumed)) as TrainResult["consumed"],
     scores,
     ...(routing === undefined ? {} : { routing }),
   };
-  const record = makeRecord(run, trained.finished ? "finished" : "diverged", result);
-  if (trained.finished) {
+  const record = makeRecord(run, finished ? "finished" : "diverged", result);
+  if (finished) {
     if (adapter !== undefined) {
-      const trainedAdapter = { config: adapter, weights: trained.weights };
+      const trainedAdapter = { config: adapter, weights: trained };
       await writeAdapterFolder(join(folder, "adapter"), trainedAdapter, request.model, settings.balance);
     }
     await writeCheckpoint(join(folder, "model"), model);
   }
-  store.write(record, {
-    startedAt: new Date(startedMs).toISOString(),
-    durationMs: Math.round(wallMs() - startedMs),
-    node: process.version,
-    platform: `${process.platform}-${process.arch}`,
-    peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
-  });
   return record;
 }
 

@@ -35,7 +35,7 @@ import {
 import { answerRows } from "../train/preference-batch.js";
 import type { PreferenceOptions } from "../train/preference.js";
 import type { TrainResult } from "./record.js";
-import type { FactsData, TrainRequest } from "./request.js";
+import type { Discipline, FactsData, TrainRequest } from "./request.js";
 import { adapterOf } from "./method.js";
 
 /** What a run is fed, and where it comes from. */
@@ -73,7 +73,8 @@ export async function prepareFeed(request: TrainRequest, context: FeedContext): 
   const sources = "text" in data ? [] : drawSources(root, data.facts, data.wordings, seed);
   const general = instructionTurns(data, steps * batch);
   const count = steps * batch - general.length;
-  const picks = "text" in data ? [] : planRows(sources, samplerOf(data), data.sampler.diversity, count, seed);
+  const picks =
+    "text" in data ? [] : planRows(sources, samplerOf(data, sources), data.sampler.diversity, count, seed);
   const consumed = "text" in data ? {} : consumedRows(root, sources, picks);
   const draw = stream(seed, "instructions");
   const words = general.length === 0 ? undefined : loadInstructionWords(root);
@@ -104,12 +105,17 @@ function feedOptions(request: TrainRequest): FeedOptions {
   return { steps, batch, microBatches, tokens, adapter, balance, firstKind: balance?.localised?.first };
 }
 
-function samplerOf({ sampler }: FactsData): Sampler {
+function samplerOf({ sampler }: FactsData, sources: readonly Source[]): Sampler {
   switch (sampler.kind) {
     case "temperature":
       return { kind: "temperature", temperature: sampler.temperature! };
     case "unimax":
       return { kind: "unimax", cap: sampler.cap! };
+    case "weighted":
+      return {
+        kind: "weighted",
+        weights: sources.map(({ discipline }) => sampler.weights![discipline as Discipline]!),
+      };
     default:
       return { kind: sampler.kind };
   }

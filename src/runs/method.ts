@@ -27,6 +27,7 @@ export function stepSettings(request: TrainRequest, config: ModelConfig): Omit<S
   return {
     config,
     adapter: adapterOf(request),
+    joint: request.stages !== undefined,
     freeze: method.kind === "full" ? undefined : method.freeze,
     preference: objective.kind === "dpo" || objective.kind === "orpo" ? objective : undefined,
     balance: "experts" in method ? method.balance : undefined,

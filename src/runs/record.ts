@@ -3,7 +3,7 @@ import { LawbookError, mismatch } from "../core/errors.js";
 import type { DisciplineScore } from "../evaluate/score.js";
 import type { RoutingStatistics } from "../evaluate/routing.js";
 import type { ConsumedRows } from "../data/mixture.js";
-import type { Discipline, EvaluationSet, TrainRequest } from "./request.js";
+import type { Discipline, EvaluationSet, RunRequest, TrainRequest } from "./request.js";
 
 /** Scores of one discipline, or of another group of questions, on one test set. */
 export type Score = DisciplineScore;
@@ -11,9 +11,9 @@ export type Score = DisciplineScore;
 /** What the sampler really fed of one discipline. */
 export type Consumed = ConsumedRows;
 
-/** What a finished training gives; a pure function of the resolved request. */
+/** What a finished run gives; a pure function of the resolved request. A merge has no steps and no scores. */
 export interface TrainResult {
-  /** sha256 of the ONNX bytes of the training step; null where no step was asked for. */
+  /** sha256 of the ONNX bytes of the training step; null where there was no step. */
   readonly graph: string | null;
   /** sha256 over config, tokenizer and weights of the trained model, or over the adapter; null where it diverged. */
   readonly weights: string | null;
@@ -33,7 +33,10 @@ export interface TrainResult {
 
 /** What a run was made from, by content. */
 export interface RunInputs {
+  /** The model that is trained; of a merge its base, or its first model. */
   readonly model: { readonly name: string; readonly sha256: string };
+  /** sha256 of the other models of a merge, by their names in the request. */
+  readonly others?: Readonly<Record<string, string>>;
   /** sha256 of each dataset file that was read, by path from the root. */
   readonly data: Readonly<Record<string, string>>;
   /** Ids of runs whose models this run starts from. */
@@ -41,20 +44,28 @@ export interface RunInputs {
 }
 
 /** A request with every default filled in and every input named by its hash. */
-export interface ResolvedRun {
+export interface ResolvedRun<Request extends RunRequest = RunRequest> {
   /** sha256 of the canonical JSON of `{engine, request, inputs}`. */
   readonly id: string;
   readonly engine: number;
-  readonly request: TrainRequest;
+  readonly request: Request;
   readonly inputs: RunInputs;
 }
 
 /** One line of `records.jsonl`. */
-export interface RunRecord extends ResolvedRun {
+export interface RunRecord<Request extends RunRequest = RunRequest> extends ResolvedRun<Request> {
   readonly outcome: "finished" | "diverged";
   readonly result: TrainResult;
   /** sha256 of the canonical JSON of `result`. */
   readonly resultSha256: string;
+}
+
+/** The record of a training. */
+export type TrainRecord = RunRecord<TrainRequest>;
+
+/** Is a record that of a training? */
+export function isTraining(record: RunRecord): record is TrainRecord {
+  return record.request.kind === "train";
 }
 
 /** The id of a run. Threads, paths, times and hosts are not in it. */
@@ -63,8 +74,13 @@ export function runId({ engine, request, inputs }: Omit<ResolvedRun, "id">): str
 }
 
 /** Joins a resolved run with what came out, its keys in canonical order: nobody can tell it from one that was read. */
-export function makeRecord(run: ResolvedRun, outcome: RunRecord["outcome"], result: TrainResult): RunRecord {
-  return JSON.parse(canonicalJson({ ...run, outcome, result, resultSha256: contentId(result) })) as RunRecord;
+export function makeRecord<Request extends RunRequest>(
+  run: ResolvedRun<Request>,
+  outcome: RunRecord["outcome"],
+  result: TrainResult,
+): RunRecord<Request> {
+  const record = { ...run, outcome, result, resultSha256: contentId(result) };
+  return JSON.parse(canonicalJson(record)) as RunRecord<Request>;
 }
 
 /** One line of a records file, without the newline. */

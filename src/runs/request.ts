@@ -1,3 +1,5 @@
+import type { Json } from "../core/canonical.js";
+
 /** The five disciplines, in the order in which every table and file lists them. */
 export const DISCIPLINES = ["mathematics", "chemistry", "biology", "medicine", "geography"] as const;
 
@@ -17,11 +19,13 @@ export interface FactsData {
 
 /** Which row comes next. */
 export interface SamplerRequest {
-  readonly kind: "proportional" | "temperature" | "balanced" | "unimax";
+  readonly kind: "proportional" | "temperature" | "balanced" | "unimax" | "weighted";
   /** Temperature tau >= 1 of `temperature`: q = p^(1/tau), normalised. */
   readonly temperature?: number;
   /** Repeat cap N >= 1 of `unimax`. */
   readonly cap?: number;
+  /** Mixing weights of `weighted`, > 0, for every discipline with facts; among those of a stage they are normalised. */
+  readonly weights?: Readonly<Partial<Record<Discipline, number>>>;
   /** Diversity-aware upsampling: prefer a new wording, then a far topic, over a copy. */
   readonly diversity: boolean;
 }
@@ -161,6 +165,13 @@ export interface ScheduleRequest {
   readonly decay?: number;
 }
 
+/** One stage: model and experts of its disciplines are trained on their rows, other experts stay as they are. */
+export interface StageRequest {
+  readonly disciplines: readonly Discipline[];
+  /** Optimiser updates; the schedule runs anew over each stage. */
+  readonly steps: number;
+}
+
 /** Test sets that a run is scored on. */
 export const EVALUATION_SETS = [
   "t-recall",
@@ -186,6 +197,18 @@ export interface EvaluateRequest {
   readonly sets: readonly EvaluationSet[];
 }
 
+/** One merge of models, as `planMerge` takes it. */
+export interface MergeRequest {
+  readonly kind: "merge";
+  /** A recipe of mergekit, as the value that its YAML stands for; ids of runs are whole. */
+  readonly recipe: Json;
+  /** Names the random masks. */
+  readonly seed: number;
+}
+
+/** What a run can be asked for. */
+export type RunRequest = TrainRequest | MergeRequest;
+
 /** One training run with its scores, every default filled in. */
 export interface TrainRequest {
   readonly kind: "train";
@@ -194,7 +217,9 @@ export interface TrainRequest {
   readonly objective: ObjectiveRequest;
   readonly method: MethodRequest;
   readonly data: FactsData | TextData;
-  /** Optimiser updates. */
+  /** Stages one after another: disjoint, and together all disciplines with facts. Left out: one training. */
+  readonly stages?: readonly StageRequest[];
+  /** Optimiser updates, of all stages together. */
   readonly steps: number;
   /** Rows a step; pairs for `dpo` and `orpo`; for plain text, lines of `tokens` tokens. */
   readonly batch: number;

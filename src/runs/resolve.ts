@@ -14,7 +14,7 @@ import {
   weightsDigest,
 } from "../model/checkpoint.js";
 import { SIZES } from "../model/config.js";
-import { type AdapterConfig, isMixture } from "../model/adapted.js";
+import { isMixture } from "../model/adapted.js";
 import { readAdapterFolder } from "../model/adapter-folder.js";
 import type { Network } from "../model/network.js";
 import { parameterGroups } from "../train/groups.js";
@@ -33,7 +33,7 @@ export function tokenizerFolder(root: string): string {
 export interface NamedModel {
   readonly checkpoint: Checkpoint & Pick<Network, "adapter">;
   readonly sha256: string;
-  /** The run that trained it, for `run:<id>`. */
+  /** The run that made it, for `run:<id>`. */
   readonly parent: string | undefined;
 }
 
@@ -76,10 +76,10 @@ export function findModel(
       );
     }
     const checkpoint = readCheckpoint(folder);
-    const adapter = adapterOf(record.request);
-    if (adapter === undefined || !isMixture(adapter)) return named(checkpoint, record.id);
-    const mixture = readAdapterFolder(join(store.folder(record.id), "adapter"), checkpoint.config);
-    return named({ ...checkpoint, adapter: mixture }, record.id);
+    const adapterFolder = join(store.folder(record.id), "adapter");
+    if (!exists(adapterFolder)) return named(checkpoint, record.id);
+    const adapter = readAdapterFolder(adapterFolder, checkpoint.config);
+    return named(isMixture(adapter.config) ? { ...checkpoint, adapter } : checkpoint, record.id);
   }
   if (/^(\.\.?\/|\/)/.test(name)) return named(readCheckpoint(resolvePath(cwd, name)));
   const known = committedModels(root);
@@ -110,7 +110,7 @@ export function resolveTrain(
     readonly cwd?: string;
     readonly lineOf?: (path: readonly (string | number)[]) => number | undefined;
   } = {},
-): ResolvedRun {
+): ResolvedRun<TrainRequest> {
   const parsed = parseTrainRequest(input, options.lineOf);
   const device = findDevice(parsed.device);
   const model = findModel(parsed.model, root, store, parsed.seed, options.cwd);
@@ -151,7 +151,10 @@ export function resolveTrain(
     parents: [...new Set([model.parent, earlier?.run].filter((id) => id !== undefined))],
   };
   // In canonical order, so that a run that was read back is this one in every respect, order of patterns included.
-  const run = JSON.parse(canonicalJson({ engine: ENGINE, request, inputs })) as Omit<ResolvedRun, "id">;
+  const run = JSON.parse(canonicalJson({ engine: ENGINE, request, inputs })) as Omit<
+    ResolvedRun<TrainRequest>,
+    "id"
+  >;
   return { id: runId(run), ...run };
 }
 
@@ -179,7 +182,6 @@ export interface NamedAdapter {
   /** sha256 of the model under it. */
   readonly model: string;
   readonly folder: string;
-  readonly config: AdapterConfig;
 }
 
 /** Finds the adapter of `run:<id>`. Throws where the run is unknown, trained none, or is not in this store. */
@@ -191,11 +193,20 @@ export function findAdapter(name: string, store: Store): NamedAdapter {
     });
   }
   const id = record.id.slice(0, 12);
-  const adapter = adapterOf(record.request);
-  if (adapter === undefined) {
+  const { request } = record;
+  if (request.kind === "merge" || adapterOf(request) === undefined) {
+    const what = request.kind === "merge" ? "the merge" : "the full fine-tuning";
+    throw new LawbookError("request", mismatch("Adapter of a run", `${what} ${id}`, "a run with an adapter"));
+  }
+  if (request.stages !== undefined) {
     throw new LawbookError(
       "request",
-      mismatch("method.start", `the full fine-tuning ${id}`, "a run with an adapter"),
+      mismatch(
+        "Adapter of a run",
+        `the staged training ${id}`,
+        "an adapter on a model that stayed as it was",
+      ),
+      { hint: `Its model has the adapter beside it: run:${id}.` },
     );
   }
   const folder = join(store.folder(record.id), "adapter");
@@ -204,7 +215,7 @@ export function findAdapter(name: string, store: Store): NamedAdapter {
       hint: `\`lawbook retrain ${id}\` trains it again.`,
     });
   }
-  return { run: record.id, model: record.inputs.model.sha256, folder, config: adapter };
+  return { run: record.id, model: record.inputs.model.sha256, folder };
 }
 
 function dataHashes(request: TrainRequest, root: string): Record<string, string> {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { ENGINE } from "../compute/engine.js";
 import { exists, remove } from "../core/files.js";
-import type { RunRecord } from "./record.js";
+import { resolveMerge } from "./merge.js";
+import type { ResolvedRun, RunRecord } from "./record.js";
 import { resolveTrain } from "./resolve.js";
 import { openStore, type Store } from "./store.js";
 import { type BatchProgress, executeInChild } from "./worker.js";
@@ -96,7 +97,7 @@ async function trainAgain(
   fresh: Store,
   { root, signal, progress }: RetrainOptions,
 ): Promise<RunRecord> {
-  const run = resolveTrain(record.request, root, fresh);
+  const run = resolveAgain(record, root, fresh);
   if (run.id !== record.id) {
     const changed = changedInputs(record, run.inputs);
     throw new LawbookError(
@@ -117,10 +118,18 @@ async function trainAgain(
   return again!;
 }
 
+function resolveAgain({ request }: RunRecord, root: string, store: Store): ResolvedRun {
+  if (request.kind === "train") return resolveTrain(request, root, store);
+  const place = { root, store, folders: [root] };
+  return resolveMerge(JSON.stringify(request.recipe), "The recipe", place, request.seed);
+}
+
 function changedInputs({ inputs }: RunRecord, now: RunRecord["inputs"]): string[] {
   const files = new Set([...Object.keys(inputs.data), ...Object.keys(now.data)]);
+  const others = Object.keys(inputs.others ?? {});
   return [
     ...(inputs.model.sha256 === now.model.sha256 ? [] : [inputs.model.name]),
+    ...others.filter((name) => inputs.others![name] !== now.others?.[name]),
     ...[...files].filter((file) => inputs.data[file] !== now.data[file]).sort(),
   ];
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { invalidRequest, nearest, type Problem, quote } from "../core/errors.js";
+import { sum } from "../core/math.js";
 import { DPO_LOSSES } from "../train/preference.js";
 import { SCHEDULERS } from "../train/schedule.js";
 import {
@@ -15,6 +16,7 @@ import {
   type RoutingRequest,
   type SamplerRequest,
   type ScheduleRequest,
+  type StageRequest,
   type TextData,
   type TrainRequest,
 } from "./request.js";
@@ -54,14 +56,15 @@ const perDiscipline = z.partialRecord(z.enum(DISCIPLINES), z.int().min(0).max(40
 
 const sampler = z
   .strictObject({
-    kind: z.enum(["proportional", "temperature", "balanced", "unimax"]).default("balanced"),
+    kind: z.enum(["proportional", "temperature", "balanced", "unimax", "weighted"]).default("balanced"),
     temperature: z.number().min(1).optional(),
     cap: z.number().min(1).optional(),
+    weights: z.partialRecord(z.enum(DISCIPLINES), z.number().positive()).optional(),
     diversity: z.boolean().default(false),
   })
   .superRefine((value, context) => {
-    const needs = { temperature: "temperature", unimax: "cap" } as const;
-    for (const [kind, key] of Object.entries(needs) as ["temperature" | "unimax", "temperature" | "cap"][]) {
+    const needs = { temperature: "temperature", unimax: "cap", weighted: "weights" } as const;
+    for (const [kind, key] of Object.entries(needs)) {
       if ((value.kind === kind) !== (value[key] !== undefined)) {
         const message =
           value.kind === kind ? `is missing: ${kind} needs it` : `belongs to the sampler ${kind} only`;
@@ -176,7 +179,11 @@ const trainShape = z.strictObject({
   objective: objective.prefault("sft"),
   method: method.default({ kind: "full" }),
   data: z.union([factsData, textData]),
-  steps: z.int().min(0).max(1_000_000).default(400),
+  stages: z
+    .array(z.strictObject({ disciplines: z.array(z.enum(DISCIPLINES)).min(1), steps: count }))
+    .min(1)
+    .optional(),
+  steps: z.int().min(0).max(1_000_000).optional(),
   batch: z.int().min(1).max(4096).default(32),
   microBatches: z.int().min(1).max(4096).default(1),
   tokens: z.int().min(8).max(256).default(96),
@@ -197,10 +204,12 @@ const trainShape = z.strictObject({
   seed: z.int().min(0).default(1),
   device: z.string().min(1).default("auto"),
 });
-const trainSchema = trainShape.transform(({ schedule, ...request }) => ({
-  ...request,
-  schedule: { ...schedule, warmup: schedule.warmup ?? warmupOf(request.steps) },
-}));
+const trainSchema = trainShape.transform(({ schedule, ...request }) => {
+  const stages = request.stages ?? [];
+  const steps = request.steps ?? (stages.length === 0 ? 400 : sum(stages.map((stage) => stage.steps)));
+  const shortest = Math.min(steps, ...stages.map((stage) => stage.steps));
+  return { ...request, steps, schedule: { ...schedule, warmup: schedule.warmup ?? warmupOf(shortest) } };
+});
 
 /** Keys of all members of a union, for "did you mean". */
 const keysOf = (...shapes: readonly { readonly shape: object }[]): string[] => [
@@ -211,7 +220,9 @@ const keysOf = (...shapes: readonly { readonly shape: object }[]): string[] => [
 export const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(trainShape.shape),
   data: [...Object.keys(factsData.shape), "text"],
-  "data.sampler": ["kind", "temperature", "cap", "diversity"],
+  "data.sampler": ["kind", "temperature", "cap", "weights", "diversity"],
+  "data.sampler.weights": DISCIPLINES,
+  stages: ["disciplines", "steps"],
   "data.facts": DISCIPLINES,
   "data.wordings": [...DISCIPLINES, "else"],
   objective: keysOf(...objectives),
@@ -268,7 +279,7 @@ function problemsOf(
       );
     }
     if (issue.code === "unrecognized_keys") {
-      const known = REQUEST_KEYS[path.join(".")] ?? [];
+      const known = REQUEST_KEYS[path.filter((key) => typeof key === "string").join(".")] ?? [];
       return issue.keys.map((key) => {
         const near = nearest(key, known);
         const message = `unknown field, expected one of ${known.join(", ")}${near === undefined ? "" : ` (did you mean ${quote(near)}?)`}.`;
@@ -354,8 +365,11 @@ function crossChecks(
         `got ${objective.smoothing}, expected 0: ${objective.loss} has no smoothed form.`,
       );
   }
-  if (schedule.warmup > request.steps && request.steps > 0)
-    say("schedule.warmup", `got ${schedule.warmup}, expected at most steps, ${request.steps}.`);
+  const { stages } = request;
+  // The schedule runs over each stage.
+  const steps = Math.min(request.steps, ...(stages ?? []).map((stage) => stage.steps));
+  if (schedule.warmup > steps && steps > 0)
+    say("schedule.warmup", `got ${schedule.warmup}, expected at most steps, ${steps}.`);
   const floored = schedule.kind === "cosine" || schedule.kind === "wsd";
   if (!floored && schedule.floor > 0)
     say("schedule.floor", `got ${schedule.floor}, expected none: ${schedule.kind} has no floor.`);
@@ -365,21 +379,28 @@ function crossChecks(
         ? "is missing: wsd needs its steps of decay."
         : "belongs to the schedule wsd only.";
     say("schedule.decay", expected);
-  } else if (schedule.decay !== undefined && schedule.warmup + schedule.decay > request.steps)
+  } else if (schedule.decay !== undefined && schedule.warmup + schedule.decay > steps)
     say(
       "schedule.decay",
-      `got ${schedule.decay}, expected at most steps less warm-up, ${request.steps - schedule.warmup}.`,
+      `got ${schedule.decay}, expected at most steps less warm-up, ${steps - schedule.warmup}.`,
     );
   if (request.batch % request.microBatches !== 0)
     say("microBatches", `got ${request.microBatches}, expected a divisor of batch, ${request.batch}.`);
   if (method.kind === "full") {
     if (optimizer.radius?.adapters !== undefined)
       say("optimizer.radius.adapters", "belongs to methods with an adapter only.");
-  } else if (optimizer.radius?.weights !== undefined)
+  } else if (optimizer.radius?.weights !== undefined && stages === undefined)
     say(
       "optimizer.radius.weights",
-      "belongs to the method full only: an adapter leaves the weights as they are.",
+      "belongs to the method full and to stages only: an adapter leaves the weights as they are.",
     );
+  if (!("text" in data) && data.sampler.weights !== undefined) {
+    const used = DISCIPLINES.filter((discipline) => (data.facts[discipline] ?? 0) > 0);
+    const { weights } = data.sampler;
+    const lacking = used.filter((discipline) => weights[discipline] === undefined);
+    if (lacking.length > 0) say("data.sampler.weights", `has none for ${lacking.join(", ")}.`);
+  }
+  if (stages !== undefined) problems.push(...stageProblems(request, stages, lineOf));
   if ("experts" in method) {
     const needsFacts = (path: string): void => {
       if (text !== undefined) say(path, "needs facts of disciplines: expected data with facts.");
@@ -388,5 +409,35 @@ function crossChecks(
     if (method.routing.kind === "labels") needsFacts("method.routing");
     if (method.balance?.localised !== undefined) needsFacts("method.balance.localised");
   }
+  return problems;
+}
+
+function stageProblems(
+  { method, data, objective, steps }: TrainRequest,
+  stages: readonly StageRequest[],
+  lineOf: (path: readonly (string | number)[]) => number | undefined,
+): Problem[] {
+  const problems: Problem[] = [];
+  const say = (path: readonly (string | number)[], message: string): void => {
+    problems.push(withLine([...path], message, lineOf));
+  };
+  if (!("experts" in method) || method.routing.kind !== "labels" || method.kind === "mixlora")
+    say(["method"], "stages need an adapter for each discipline: expected lora-moe with routing: labels.");
+  if (objective.kind !== "sft") say(["objective"], `got ${quote(objective.kind)}, expected sft for stages.`);
+  if ("text" in data) {
+    say(["stages"], "need facts of disciplines: expected data with facts.");
+    return problems;
+  }
+  if (data.instructions !== undefined) say(["data", "instructions"], "have no stage: leave them out.");
+  const total = sum(stages.map((stage) => stage.steps));
+  if (steps !== total) say(["steps"], `got ${steps}, expected ${total}, those of all stages.`);
+  const used = DISCIPLINES.filter((discipline) => (data.facts[discipline] ?? 0) > 0);
+  const listed = stages.flatMap(({ disciplines }) => disciplines);
+  const twice = used.filter((discipline) => listed.filter((one) => one === discipline).length > 1);
+  if (twice.length > 0) say(["stages"], `name ${twice.join(", ")} more than once.`);
+  const missing = used.filter((discipline) => !listed.includes(discipline));
+  if (missing.length > 0) say(["stages"], `leave out ${missing.join(", ")}, which have facts.`);
+  const extra = listed.filter((discipline) => !used.includes(discipline));
+  if (extra.length > 0) say(["stages"], `name ${extra.join(", ")}, of which there are no facts.`);
   return problems;
 }

@@ -4,6 +4,7 @@ import { LawbookError, type ErrorCode, type Problem } from "../core/errors.js";
 import { type Child, startScript } from "../core/process.js";
 import type { RunProgress } from "./execute.js";
 import type { ResolvedRun, RunRecord } from "./record.js";
+import type { RunRequest } from "./request.js";
 import { openStore } from "./store.js";
 
 /** An error as it crosses the process border. */
@@ -63,13 +64,13 @@ const GRACE_MS = 20_000;
  * Results come in the order of the runs. An abort stops every child at a checkpoint and throws `interrupted`; children end
  * with this process. A child that dies is one error; finished runs are in the store.
  */
-export async function executeInChild(
-  runs: readonly ResolvedRun[],
+export async function executeInChild<Request extends RunRequest>(
+  runs: readonly ResolvedRun<Request>[],
   options: ChildOptions,
-): Promise<RunRecord[]> {
+): Promise<RunRecord<Request>[]> {
   const { root, home, jobs = 1, ignoreCommitted = false } = options;
   const store = openStore({ root, home, ignoreCommitted });
-  const records = runs.map((run) => store.find(run.id));
+  const records: (RunRecord | undefined)[] = runs.map((run) => store.find(run.id));
   const open = [...runs.keys()].filter((index) => records[index] === undefined);
   let failure: unknown;
   const work = async (): Promise<void> => {
@@ -91,7 +92,7 @@ export async function executeInChild(
   };
   await Promise.all(Array.from({ length: Math.min(jobs, open.length) }, work));
   if (failure !== undefined) throw failure as Error;
-  return records as RunRecord[];
+  return records as RunRecord<Request>[];
 }
 
 class RunChild {

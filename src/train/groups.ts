@@ -1,5 +1,5 @@
 import { product } from "../core/math.js";
-import { type AdapterConfig, adapterParameters } from "../model/adapted.js";
+import { type AdapterConfig, adapterParameters, labelExperts } from "../model/adapted.js";
 import { type ModelConfig, type Parameter, parametersOf } from "../model/config.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 
@@ -17,6 +17,8 @@ export interface ParameterGroup {
   readonly rate?: number | undefined;
   /** Are these weights of an adapter? */
   readonly adapter: boolean;
+  /** Groups of one name stay in one norm ball, see `appendUpdates`. */
+  readonly ball: string;
   readonly parameters: readonly Parameter[];
 }
 
@@ -24,6 +26,8 @@ export interface ParameterGroup {
 export interface GroupOptions {
   readonly config: ModelConfig;
   readonly adapter?: AdapterConfig | undefined;
+  /** Are the model's weights trained beside the adapter? */
+  readonly joint?: boolean | undefined;
   readonly freeze?: readonly string[] | undefined;
   /** Weight decay of matrices, >= 0. */
   readonly decay: number;
@@ -32,13 +36,16 @@ export interface GroupOptions {
 
 /**
  * Groups of trainable parameters: by kind where kinds have rates, and matrices apart from vectors, which do not decay,
- * where anything decays. One group, `all`, where neither tells them apart. `frozen`: adapter weights that are not trained.
+ * where anything decays; where model and adapter are both trained, these apart, and experts apart that labels route to. One
+ * group, `all`, where nothing tells them apart. `frozen`: adapter weights that are not trained.
  */
-export function parameterGroups({ config, adapter, freeze, decay, rates = {} }: GroupOptions): {
+export function parameterGroups({ config, adapter, joint, freeze, decay, rates = {} }: GroupOptions): {
   readonly groups: readonly ParameterGroup[];
   readonly frozen: readonly Parameter[];
 } {
-  const all = adapter === undefined ? parametersOf(config) : adapterParameters(config, adapter);
+  const ofAdapter = adapter === undefined ? [] : adapterParameters(config, adapter);
+  const ofModel = adapter === undefined || joint === true ? parametersOf(config) : [];
+  const all = [...ofModel, ...ofAdapter];
   const isFrozen = frozenTest(freeze ?? []);
   const frozen = all.filter(({ name }) => isFrozen(name));
   const trained = all.filter(({ name }) => !isFrozen(name));
@@ -66,32 +73,43 @@ export function parameterGroups({ config, adapter, freeze, decay, rates = {} }: 
       );
     }
   }
-  const groups = kinds.flatMap((kind) => {
-    const own = trained.filter(({ name }) => kindOf(name) === kind);
-    const rate = kind === "weights" ? undefined : rates[kind];
-    const group = (name: string, share: number, parameters: readonly Parameter[]): ParameterGroup => ({
-      name,
-      decay: share,
-      rate,
-      adapter: adapter !== undefined,
-      parameters,
+  const inModel = new Set(ofModel);
+  const byLabel = joint === true && labelExperts(adapter) !== undefined;
+  const ballOf = (parameter: Parameter): string =>
+    inModel.has(parameter) ? "weights" : ((byLabel ? expertOf(parameter.name) : undefined) ?? "adapter");
+  const balls = [...new Set(trained.map(ballOf))];
+  const groups = balls
+    .flatMap((ball) => kinds.map((kind) => ({ ball, kind })))
+    .flatMap(({ ball, kind }) => {
+      const own = trained.filter(
+        (parameter) => kindOf(parameter.name) === kind && ballOf(parameter) === ball,
+      );
+      const rate = kind === "weights" ? undefined : rates[kind];
+      const of = balls.length === 1 ? "" : `${ball}.`;
+      const group = (name: string, share: number, parameters: readonly Parameter[]): ParameterGroup => ({
+        name: `${of}${name}`,
+        decay: share,
+        rate,
+        adapter: ball !== "weights",
+        ball,
+        parameters,
+      });
+      if (decay === 0) return [group(kind === "weights" ? "all" : kind, 0, own)];
+      const prefix = kind === "weights" ? "" : `${kind}.`;
+      return [
+        group(
+          `${prefix}matrices`,
+          decay,
+          own.filter(({ shape }) => shape.length > 1),
+        ),
+        group(
+          `${prefix}vectors`,
+          0,
+          own.filter(({ shape }) => shape.length === 1),
+        ),
+      ];
     });
-    if (decay === 0) return [group(kind === "weights" ? "all" : kind, 0, own)];
-    const prefix = kind === "weights" ? "" : `${kind}.`;
-    return [
-      group(
-        `${prefix}matrices`,
-        decay,
-        own.filter(({ shape }) => shape.length > 1),
-      ),
-      group(
-        `${prefix}vectors`,
-        0,
-        own.filter(({ shape }) => shape.length === 1),
-      ),
-    ];
-  });
-  return { groups: groups.flatMap(segments), frozen };
+  return { groups: groups.filter(({ parameters }) => parameters.length > 0).flatMap(segments), frozen };
 }
 
 /** Most elements of a vector, 16 MiB: each intermediate value of an update takes as much memory as its vector. */
@@ -114,6 +132,12 @@ function segments(group: ParameterGroup): ParameterGroup[] {
   return parts.map((parameters, index) => ({ ...group, name: `${group.name}.${index}`, parameters }));
 }
 
+/** The expert whose weight it is, `expert0`, or undefined where all share it. */
+function expertOf(name: string): string | undefined {
+  const found = /\.lora_[AB](\d+)\./.exec(name)?.[1];
+  return found === undefined ? undefined : `expert${found}`;
+}
+
 /** Elements of parameters that stand behind one another in one vector. */
 export function flatSize(parameters: readonly Parameter[]): number {
   return parameters.reduce((total, { shape }) => total + product(shape), 0);
@@ -125,8 +149,10 @@ function parameterKind(name: string): "weights" | (typeof PARAMETER_KINDS)[numbe
   return /(embed_tokens|lm_head)\.weight$/.test(name) ? "embeddings" : "weights";
 }
 
-/** Does a pattern hold: a part of the dotted name (`lora_A` fits `....lora_A.weight` and `....lora_A0.weight`)? */
+/** Does a pattern hold: a part of the dotted name (`lora_A` fits `....lora_A.weight` and `....lora_A0.weight`, `lora_A0` the second)? */
 function frozenTest(patterns: readonly string[]): (name: string) => boolean {
   return (name) =>
-    patterns.some((pattern) => name.split(".").some((part) => part.replace(/\d+$/, "") === pattern));
+    patterns.some((pattern) =>
+      name.split(".").some((part) => part === pattern || part.replace(/\d+$/, "") === pattern),
+    );
 }

@@ -34,20 +34,20 @@ export function clipGradients(
 }
 
 /** Part of a parameter group that its update needs. */
-type UpdatedGroup = Pick<ParameterGroup, "name" | "adapter" | "parameters">;
+type UpdatedGroup = Pick<ParameterGroup, "name" | "adapter" | "ball" | "parameters">;
 
 /** Largest norms that training may reach, > 0; undefined: no ball. */
 export interface Radius {
   /** Of the distance of all trained model weights from their start. */
   readonly weights?: number | undefined;
-  /** Of all trained adapter weights, from zero. */
+  /** Of all trained weights of an adapter, from zero; in staged training of those of each expert. */
   readonly adapters?: number | undefined;
 }
 
 /**
  * Appends the AdamW update of every group and carries p, m and v. With a radius rho the new weights are then projected
  * onto a ball around c, the start of the run for model weights and 0 for adapters: p = c + (p - c) min(1, rho / |p - c|),
- * with one norm over all groups of that kind. Input `start.<group>`: c of model weights.
+ * with one norm over all groups of a ball. Input `start.<group>`: c of model weights.
  */
 export function appendUpdates(
   graph: Graph,
@@ -57,11 +57,12 @@ export function appendUpdates(
   radius: Radius = {},
 ): void {
   const updated = groups.map(({ name }, index) => appendAdamW(graph, name, gradients[index]!, adam));
-  for (const adapter of [false, true]) {
-    const own = [...groups.keys()].filter((index) => groups[index]!.adapter === adapter);
+  for (const ball of new Set(groups.map((group) => group.ball))) {
+    const own = [...groups.keys()].filter((index) => groups[index]!.ball === ball);
+    const { adapter } = groups[own[0]!]!;
     const limit = adapter ? radius.adapters : radius.weights;
     const results =
-      limit === undefined || own.length === 0
+      limit === undefined
         ? own.map((index) => updated[index]!)
         : project(
             own.map((index) => updated[index]!),

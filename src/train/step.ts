@@ -31,7 +31,9 @@ export interface StepOptions {
   readonly config: ModelConfig;
   /** Undefined: every weight is trained. */
   readonly adapter?: AdapterConfig | undefined;
-  /** Weights of the adapter that stay as they are, by a part of their names: `lora_A`, `lora_B`, `lora_route`. */
+  /** Are the model's weights trained beside the adapter? */
+  readonly joint?: boolean | undefined;
+  /** Weights of the adapter that stay as they are, by a part of their names: `lora_A`, `lora_B3`, `lora_route`. */
   readonly freeze?: readonly string[] | undefined;
   readonly shape: StepShape;
   /** Undefined: the likelihood of the targets. */
@@ -101,7 +103,7 @@ export function gradientGraph(options: StepOptions, slots: readonly ("p" | "m" |
   const weights: AdaptedWeights =
     adapter === undefined
       ? { ...plainWeights(trained), routes: [] }
-      : adaptedWeights(frozenInput(graph, config), trained, adapter, {
+      : adaptedWeights(options.joint === true ? trained : frozenInput(graph, config), trained, adapter, {
           dropout: (adapter.dropout ?? 0) > 0 ? maskedDropout : undefined,
           gates: gatesInput(graph, adapter, shape.lines * shape.tokens),
         });

@@ -36,7 +36,7 @@ export interface Training extends Omit<StepOptions, "shape"> {
 
 /** What a training leaves. */
 export interface Trained {
-  /** The trained weights: of the adapter where there is one, frozen ones included, else of the model. */
+  /** The trained weights: of the adapter where there is one, frozen ones included, else of the model; in joint training both. */
   readonly weights: Map<string, Weight>;
   /** Loss of each step, nats per token for a likelihood. */
   readonly losses: readonly number[];
@@ -55,7 +55,7 @@ export async function train(training: Training): Promise<Trained> {
   const stepper = await compileStepper(device, options, microBatches, training.threads);
   const { groups, frozen } = stepper.step;
   try {
-    const start = training.adapterWeights ?? training.weights;
+    const start = startOf(training);
     loadStart(stepper, training);
     const losses: number[] = [];
     const saved = checkpoint === undefined ? undefined : readProgress(checkpoint, groups);
@@ -112,8 +112,13 @@ function sharedBalance({ balance, microBatches }: Training): StepOptions["balanc
   };
 }
 
-function loadStart(stepper: Stepper, { config, adapter, weights, adapterWeights, radius }: Training): void {
-  const start = adapterWeights ?? weights;
+function startOf({ joint, weights, adapterWeights }: Training): Weights {
+  return joint === true ? new Map([...weights, ...adapterWeights!]) : (adapterWeights ?? weights);
+}
+
+function loadStart(stepper: Stepper, training: Training): void {
+  const { config, adapter, joint, weights, radius } = training;
+  const start = startOf(training);
   for (const { name, parameters, adapter: ofAdapter } of stepper.step.groups) {
     const values = pack(parameters, start);
     stepper.load({
@@ -124,7 +129,7 @@ function loadStart(stepper: Stepper, { config, adapter, weights, adapterWeights,
     });
   }
   if (adapter === undefined) return;
-  stepper.load(frozenValues(config, weights));
+  if (joint !== true) stepper.load(frozenValues(config, weights));
   const { frozen } = stepper.step;
   if (frozen.length > 0) stepper.load({ [FROZEN_ADAPTER]: pack(frozen, start) });
 }

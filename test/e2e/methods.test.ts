@@ -5,8 +5,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { makeTemporaryFolder, remove } from "../../src/core/files.js";
 import { readAdapterFolder } from "../../src/model/adapter-folder.js";
 import { SIZES } from "../../src/model/config.js";
+import type { Weights } from "../../src/model/safetensors.js";
 import { execute } from "../../src/runs/execute.js";
-import type { RunRecord } from "../../src/runs/record.js";
+import type { TrainRecord } from "../../src/runs/record.js";
 import { findModel, resolveTrain } from "../../src/runs/resolve.js";
 import type { TrainInput } from "../../src/runs/schema.js";
 import { openStore } from "../../src/runs/store.js";
@@ -28,12 +29,14 @@ const COMMON = {
 } as const satisfies TrainInput;
 const LORA = { kind: "lora", rank: 4, alpha: 8 } as const;
 
-async function run(input: Partial<TrainInput>): Promise<RunRecord> {
-  return execute(resolveTrain({ ...COMMON, ...input }, root, store), { root, store });
+async function run(input: Partial<TrainInput>): Promise<TrainRecord> {
+  const { steps, ...common } = COMMON;
+  const whole = "stages" in input ? common : { ...common, steps };
+  return execute(resolveTrain({ ...whole, ...input }, root, store), { root, store });
 }
 
 /** Mean losses of the steps; a run of at most 20 steps has one for each. */
-const losses = ({ result }: RunRecord): readonly number[] => result.curve;
+const losses = ({ result }: TrainRecord): readonly number[] => result.curve;
 
 describe("preference objectives", () => {
   it.each([
@@ -50,11 +53,11 @@ describe("preference objectives", () => {
 
   it("ORPO learns facts and instructions in turn, and its likelihood reads prompts only where asked to", async () => {
     const data = { ...COMMON.data, instructions: 0.5 };
-    const completion = await run({ objective: "orpo", data });
+    const completion = await run({ objective: "orpo", data, steps: 12 });
     const full = await run({ objective: { kind: "orpo", nll: "full" }, data });
-    expect(losses(completion)[2]).toBeLessThan(losses(completion)[0]!);
+    expect(losses(completion)[11]).toBeLessThan(losses(completion)[0]!);
     expect(losses(full)[0]).not.toBeCloseTo(losses(completion)[0]!, 2);
-    expect(Object.values(completion.result.consumed).reduce((sum, { rows }) => sum + rows, 0)).toBe(12);
+    expect(Object.values(completion.result.consumed).reduce((sum, { rows }) => sum + rows, 0)).toBe(48);
   });
 });
 
@@ -155,5 +158,68 @@ describe("requests that cannot be trained", () => {
     ["an unknown start", { method: { ...LORA, start: "run:00000000" } }, "There is no run 00000000"],
   ] as const)("name %s before any compute", async (_, input, message) => {
     await expect(run(input as Partial<TrainInput>)).rejects.toThrow(message);
+  });
+});
+
+describe("stages", () => {
+  const method = { kind: "lora-moe", rank: 4, alpha: 8, experts: 2, routing: "labels" } as const;
+  const radius = { weights: 0.05, adapters: 8 };
+  const staged = (steps: number): Promise<TrainRecord> =>
+    run({
+      method,
+      stages: [
+        { disciplines: ["geography"], steps: 3 },
+        { disciplines: ["biology"], steps },
+      ],
+      optimizer: { lr: 0.02, radius },
+    } as Partial<TrainInput>);
+  const outcome = ({ id }: TrainRecord): ReturnType<typeof findModel>["checkpoint"] =>
+    findModel(`run:${id}`, root, store, 1).checkpoint;
+  const norm = (values: Iterable<number>): number =>
+    Math.sqrt([...values].reduce((total, value) => total + value * value, 0));
+  /** Expert 0 is for biology, 1 for geography. */
+  const expert = (weights: Weights, number: number): Map<string, number[]> =>
+    new Map(
+      [...weights]
+        .filter(([name]) => name.includes(`lora_A${number}.`) || name.includes(`lora_B${number}.`))
+        .map(([name, { data }]) => [name, [...data]]),
+    );
+
+  it("train the model and the experts of their disciplines, and leave other experts as they are", async () => {
+    const [short, long] = [await staged(1), await staged(4)];
+    const [one, other] = [outcome(short), outcome(long)];
+    expect(expert(one.adapter!.weights, 1)).toEqual(expert(other.adapter!.weights, 1));
+    expect(expert(one.adapter!.weights, 0)).not.toEqual(expert(other.adapter!.weights, 0));
+    expect(one.weights.get("model.norm.weight")).not.toEqual(other.weights.get("model.norm.weight"));
+    expect(short.result.curve).toEqual(long.result.curve.slice(0, 4));
+    expect(long.result.consumed.geography?.rows).toBe(3 * 8);
+    expect(long.result.consumed.biology?.rows).toBe(4 * 8);
+    expect(long.request.steps).toBe(7);
+  });
+
+  it("keep the move of the model and each adapter below their caps", async () => {
+    const { weights, adapter } = outcome(await staged(4));
+    const base = findModel("xs-instruct", root, store, 1).checkpoint.weights;
+    const move = norm(
+      [...weights].flatMap(([name, { data }]) =>
+        [...data].map((value, at) => value - base.get(name)!.data[at]!),
+      ),
+    );
+    expect(move).toBeGreaterThan(0.05);
+    expect(move).toBeLessThanOrEqual(2 * 0.05 * (1 + 1e-5));
+    for (const number of [0, 1]) {
+      const size = norm([...expert(adapter!.weights, number).values()].flat());
+      expect(size).toBeLessThanOrEqual(8 * (1 + 1e-5));
+      expect(size).toBeGreaterThan(7);
+    }
+  });
+
+  it("are refused where they overlap, leave out a discipline, or have no experts", async () => {
+    const stages = [{ disciplines: ["geography"], steps: 3 }] as const;
+    await expect(run({ stages, method })).rejects.toThrow("leave out biology");
+    await expect(
+      run({ stages: [...stages, { disciplines: ["geography", "biology"], steps: 3 }], method }),
+    ).rejects.toThrow("name geography more than once");
+    await expect(run({ stages })).rejects.toThrow("expected lora-moe with routing: labels");
   });
 });

@@ -9,6 +9,7 @@ import { balanceThenDiversityRule as rule } from "../../src/laws/balance-then-di
 import { newCheckpoint, writeCheckpoint } from "../../src/model/checkpoint.js";
 import { SIZES } from "../../src/model/config.js";
 import { execute } from "../../src/runs/execute.js";
+import type { TrainRequest } from "../../src/runs/request.js";
 import { resolveTrain, tokenizerFolder } from "../../src/runs/resolve.js";
 import { openStore } from "../../src/runs/store.js";
 import { planStudy, runStudy } from "../../src/study/run.js";
@@ -24,7 +25,7 @@ const tiny = balanceThenDiversityUnder({
       ...rule.settings.training,
       steps: 3,
       batch: 8,
-      schedule: { kind: "constant", warmup: 0, floor: 1 },
+      schedule: { kind: "constant", warmup: 0, floor: 0 },
     },
     small: { ...rule.settings.small, facts: 4, wordings: { copies: 1, diverse: 3 } },
     large: { facts: 6, wordings: 2 },
@@ -84,7 +85,7 @@ describe("a study from requests to figure", () => {
     const record = first.records.find(({ request }) => canonicalJson(request) === balanced)!;
     const { outcome, result, resultSha256, ...run } = record;
     // As it comes back from records.jsonl, where canonical JSON has sorted the disciplines.
-    const readBack = JSON.parse(canonicalJson(run.request)) as typeof run.request;
+    const readBack = JSON.parse(canonicalJson(run.request)) as TrainRequest;
     const again = resolveTrain(readBack, project.root, elsewhere);
     expect(await execute(again, { root: project.root, store: elsewhere })).toEqual({
       ...run,

@@ -7,12 +7,13 @@ import { openStore } from "../../dist/runs/store.js";
 import { executeInChild } from "../../dist/runs/worker.js";
 import { listFiles, makeTemporaryFolder, remove } from "../../src/core/files.js";
 import type { ResolvedRun } from "../../src/runs/record.js";
+import type { TrainRequest } from "../../src/runs/request.js";
 
 const root = join(import.meta.dirname, "../..");
 const home = makeTemporaryFolder("lawbook-worker");
 afterAll(() => remove(home));
 
-function run(seed: number, steps = 6): ResolvedRun {
+function run(seed: number, steps = 6): ResolvedRun<TrainRequest> {
   return resolveTrain(
     {
       model: "new:xs",
@@ -58,9 +59,9 @@ describe("runs in child processes", () => {
       progress: ({ done }) => done === 10 && abort.abort(),
     });
     await expect(stopped).rejects.toMatchObject({ code: "interrupted" });
-    expect(listFiles(home).some((name) => name.includes(long.id) && name.endsWith("state.safetensors"))).toBe(
-      true,
-    );
+    expect(
+      listFiles(home).some((name) => name.includes(long.id) && name.endsWith("trainer_state.json")),
+    ).toBe(true);
     const steps: number[] = [];
     const [record] = await executeInChild([long], { root, home, progress: ({ done }) => steps.push(done) });
     expect(record!.outcome).toBe("finished");
@@ -82,7 +83,7 @@ describe("runs in child processes", () => {
   });
 
   it("that cannot start are one clear error", async () => {
-    const broken: ResolvedRun = { ...run(7), request: { ...run(7).request, device: "abacus" } };
+    const broken: ResolvedRun<TrainRequest> = { ...run(7), request: { ...run(7).request, device: "abacus" } };
     await expect(executeInChild([broken], { root, home })).rejects.toThrow('Unknown device: got "abacus"');
   });
 });

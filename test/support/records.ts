@@ -2,7 +2,7 @@ import { contentId } from "../../src/core/canonical.js";
 import { stream } from "../../src/core/random.js";
 import { smallDiscipline } from "../../src/laws/balance-then-diversity-arms.js";
 import { balanceThenDiversity } from "../../src/laws/balance-then-diversity.js";
-import type { RunInputs, RunRecord, Score, TrainResult } from "../../src/runs/record.js";
+import type { RunInputs, TrainRecord, Score, TrainResult } from "../../src/runs/record.js";
 import { type Discipline, DISCIPLINES, type FactsData, type TrainRequest } from "../../src/runs/request.js";
 
 const MODEL = { name: "xs-instruct", sha256: contentId("a planted base model") };
@@ -11,8 +11,8 @@ const MODEL = { name: "xs-instruct", sha256: contentId("a planted base model") }
 export function plantedRecord(
   request: TrainRequest,
   strict: (discipline: Discipline) => number,
-  changes: { outcome?: RunRecord["outcome"]; parents?: string[]; engine?: number } = {},
-): RunRecord {
+  changes: { outcome?: TrainRecord["outcome"]; parents?: string[]; engine?: number } = {},
+): TrainRecord {
   const engine = changes.engine ?? 1;
   const inputs: RunInputs = {
     model: MODEL,
@@ -81,7 +81,7 @@ export const PILOT_LIKE: Plan = {
 };
 
 /** All records of Law 1 for some seeds, scattered by a fixed stream. */
-export function plantedStudy(seeds: readonly number[], plan: Plan, name = "planted"): RunRecord[] {
+export function plantedStudy(seeds: readonly number[], plan: Plan, name = "planted"): TrainRecord[] {
   const truths = [
     plan.proportional,
     plan.balanced,

@@ -22,7 +22,7 @@ data:
   wordings: { else: 2 }
 steps: \${steps}
 batch: 4
-schedule: { kind: constant, warmup: 0, floor: 1 }
+schedule: { kind: constant, warmup: 0 }
 device: reference`;
 
 /** Plain texts of the displays of a cell. */

@@ -1,7 +1,9 @@
 import type { Runner } from "../case.js";
 import { llama } from "./llama.js";
-import { peftLora } from "./peft.js";
+import { peftLora, peftWeighted } from "./peft.js";
+import { jensenShannon } from "./partition.js";
 import { adjustedP, clusters, signFlip, tIntervalOf, vendi } from "./statistics.js";
+import { mergekit, mergekitRandom } from "./mergekit.js";
 import { schedule } from "./schedules.js";
 import { trlDpo, trlOrpo } from "./trl.js";
 import { accumulation, collate, completionOnly, pack, packedForward } from "./packing.js";
@@ -12,9 +14,11 @@ import { bpeTraining, chat, tokenize } from "./tokenizer.js";
 export const RUNNERS: Readonly<Record<string, Runner>> = {
   llama,
   peft_lora: peftLora,
+  peft_weighted: peftWeighted,
   adjusted_p: adjustedP,
   kmeans: clusters,
   sign_flip: signFlip,
+  jensen_shannon: jensenShannon,
   t_interval: tIntervalOf,
   vendi,
   schedule,
@@ -30,4 +34,6 @@ export const RUNNERS: Readonly<Record<string, Runner>> = {
   bpe_training: bpeTraining,
   tokenize,
   chat,
+  mergekit,
+  mergekit_random: mergekitRandom,
 };

@@ -24,7 +24,6 @@ import {
   newCheckpoint,
   openCheckpoint,
   readCheckpoint,
-  weightsDigest,
   writeCheckpoint,
   writeModel,
 } from "../../../src/model/checkpoint.js";

@@ -17,7 +17,7 @@ const digests = ({ result, resultSha256 }: RunRecord): RunDigests => ({
 /** Chooses and "trains" with a trainer that the test plays, to see what is asked of it and what is said of its answer. */
 async function chosenBy(
   trainAgain: ReplayOptions["trainAgain"],
-  { retrain = 1, seconds = (_: RunRecord): number => 1, of = records } = {},
+  { retrain = 1, seconds = (_: RunRecord): number => 1, of = records as readonly RunRecord[] } = {},
 ): Promise<{ asked: RunRecord[]; report: ReplayReport }> {
   const asked: RunRecord[] = [];
   const report = new ReportBuilder();

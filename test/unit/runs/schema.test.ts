@@ -77,8 +77,8 @@ describe("a train request", () => {
     ["facts for CPT", `${SMALLEST}objective: cpt\n`, "data @2: objective cpt reads plain text"],
     [
       "a longer warm-up than the run",
-      `${SMALLEST}steps: 5\n`,
-      "schedule.warmup @undefined: got 20, expected at most steps, 5",
+      `${SMALLEST}steps: 5\nschedule: { warmup: 20 }\n`,
+      "schedule.warmup @4: got 20, expected at most steps, 5",
     ],
     [
       "an unknown objective",
@@ -122,7 +122,7 @@ describe("a train request", () => {
     [
       "a ball for weights that do not move",
       `${SMALLEST}method: { kind: lora, rank: 4, alpha: 8 }\noptimizer: { lr: 0.1, radius: { weights: 1 } }\n`,
-      "optimizer.radius.weights @4: belongs to the method full only",
+      "optimizer.radius.weights @4: belongs to the method full and to stages only",
     ],
     [
       "all rows being instructions",
