@@ -6,7 +6,17 @@ import { differences, type GoldenCase, listCases } from "./case.js";
 import { RUNNERS } from "./kinds/list.js";
 
 /** Topics that Lawbook claims to match; a directory without one of them says nothing about it. */
-const TOPICS = ["llama", "statistics", "schedules", "peft", "trl", "packing", "eval", "tokenizer", "mergekit"];
+const TOPICS = [
+  "llama",
+  "statistics",
+  "schedules",
+  "peft",
+  "trl",
+  "packing",
+  "eval",
+  "tokenizer",
+  "mergekit",
+];
 
 const elsewhere = process.env["LAWBOOK_GOLDENS"];
 const root = elsewhere === undefined ? join(import.meta.dirname, "cases") : resolve(elsewhere);
