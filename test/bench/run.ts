@@ -1,5 +1,5 @@
 // Times of training steps, interleaved with the same steps in PyTorch where a Python with torch is found; prints Markdown.
-// Usage: npm run bench [-- --sizes XS,S,M,L --methods full,lora,lora-moe,shared-a --rounds 12 --no-compile]
+// Usage: npm run bench [-- --sizes XS,S,M,L --methods full,lora,lora-moe,shared-a --rounds 12 --no-compile --no-hourly]
 // One process per entry, asked in turn: live sessions in one process distort each other. A timing never fails a test.
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     methods: { type: "string", default: STEP_METHODS.join(",") },
     rounds: { type: "string", default: "12" },
     "no-compile": { type: "boolean", default: false },
+    "no-hourly": { type: "boolean", default: false },
   },
 });
 const sizes = options.sizes.toLowerCase().split(",") as Size[];
@@ -271,7 +272,7 @@ try {
   );
   printSteps(rows);
   printStarts(rows);
-  await printRunsPerHour();
+  if (!options["no-hourly"]) await printRunsPerHour();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
