@@ -1,4 +1,6 @@
-import type { Graph, Values } from "./graph.js";
+import { LawbookError } from "../core/errors.js";
+import { product } from "../core/math.js";
+import type { Graph, Tensor, Values } from "./graph.js";
 
 /** How far the bytes of a result can be trusted: on every machine, on this machine, or within a tolerance. */
 export type Determinism = "everywhere" | "this-machine" | "tolerance";
@@ -10,13 +12,22 @@ export type Feeds = Readonly<Record<string, Values>>;
 export interface Program {
   /** sha256 of the ONNX bytes. */
   readonly graphSha256: string;
-  /** Sets carried inputs. */
+  /** Sets inputs for all runs to come. Carried ones are copied; the values of others must not change afterwards. */
   load(state: Feeds): void;
   /** Runs once; carried outputs become the next run's inputs and are not returned. */
   run(inputs: Feeds): Promise<Record<string, Values>>;
   /** Copies of the carried values. */
   state(): Promise<Record<string, Float32Array>>;
   dispose(): Promise<void>;
+}
+
+/** Values for an input of this name. Throws where their number is not that of its shape. */
+export function checkValues<Given extends Values>(name: string, { shape }: Tensor, values: Given): Given {
+  if (values.length === product(shape)) return values;
+  throw new LawbookError(
+    "internal",
+    `Input ${name} has ${values.length} values, expected ${product(shape)} for [${shape}].`,
+  );
 }
 
 /** Options of a compilation. */

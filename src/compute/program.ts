@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxrun
 import { LawbookError } from "../core/errors.js";
 import { product } from "../core/math.js";
 import { sha256 } from "../core/canonical.js";
-import type { Feeds, Program } from "./device.js";
+import { checkValues, type Feeds, type Program } from "./device.js";
 import type { Graph, Tensor, Values } from "./graph.js";
 import { overwritable } from "./in-place.js";
 
@@ -25,15 +25,12 @@ export async function compileOn(runtime: Runtime, graph: Graph, bytes: Uint8Arra
   let running = false;
   let disposed = false;
 
-  const wrap = (name: string, tensor: Tensor, values: Values): OrtTensor => {
-    if (values.length !== product(tensor.shape)) {
-      throw new LawbookError(
-        "internal",
-        `Input ${name} has ${values.length} values, expected ${product(tensor.shape)} for [${tensor.shape}].`,
-      );
-    }
-    return new runtime.Tensor(tensor.type as "float32", values as Float32Array, tensor.shape);
-  };
+  const wrap = (name: string, tensor: Tensor, values: Values): OrtTensor =>
+    new runtime.Tensor(
+      tensor.type as "float32",
+      checkValues(name, tensor, values) as Float32Array,
+      tensor.shape,
+    );
   const outputFetches = (): Record<string, OrtTensor | null> => {
     const fetches: Record<string, OrtTensor | null> = {};
     for (const name of graph.outputs.keys()) fetches[name] = null;

@@ -15,12 +15,13 @@ export interface ParameterGroup {
   readonly decay: number;
   /** Its own peak learning rate; undefined: the common one. */
   readonly rate?: number | undefined;
-  /** Are these weights of an adapter? */
-  readonly adapter: boolean;
-  /** Groups of one name stay in one norm ball, see `appendUpdates`. */
+  /** The norm ball that they stay in together with others of the same name, see `appendUpdates`; MODEL_BALL for no adapter. */
   readonly ball: string;
   readonly parameters: readonly Parameter[];
 }
+
+/** Ball of the weights of a model itself. */
+export const MODEL_BALL = "weights";
 
 /** What decides the groups. */
 export interface GroupOptions {
@@ -76,11 +77,10 @@ export function parameterGroups({ config, adapter, joint, freeze, decay, rates =
   const inModel = new Set(ofModel);
   const byLabel = joint === true && labelExperts(adapter) !== undefined;
   const ballOf = (parameter: Parameter): string =>
-    inModel.has(parameter) ? "weights" : ((byLabel ? expertOf(parameter.name) : undefined) ?? "adapter");
+    inModel.has(parameter) ? MODEL_BALL : ((byLabel ? expertOf(parameter.name) : undefined) ?? "adapter");
   const balls = [...new Set(trained.map(ballOf))];
-  const groups = balls
-    .flatMap((ball) => kinds.map((kind) => ({ ball, kind })))
-    .flatMap(({ ball, kind }) => {
+  const groups = balls.flatMap((ball) =>
+    kinds.flatMap((kind) => {
       const own = trained.filter(
         (parameter) => kindOf(parameter.name) === kind && ballOf(parameter) === ball,
       );
@@ -90,7 +90,6 @@ export function parameterGroups({ config, adapter, joint, freeze, decay, rates =
         name: `${of}${name}`,
         decay: share,
         rate,
-        adapter: ball !== "weights",
         ball,
         parameters,
       });
@@ -108,7 +107,8 @@ export function parameterGroups({ config, adapter, joint, freeze, decay, rates =
           own.filter(({ shape }) => shape.length === 1),
         ),
       ];
-    });
+    }),
+  );
   return { groups: groups.filter(({ parameters }) => parameters.length > 0).flatMap(segments), frozen };
 }
 

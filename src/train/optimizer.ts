@@ -1,7 +1,7 @@
 import type { Graph, Tensor } from "../compute/graph.js";
 import { add, divide, minimum, multiply, sqrt, subtract } from "../compute/ops/elementwise.js";
 import { sumOfSquares } from "../compute/ops/reduce.js";
-import { flatSize, type ParameterGroup } from "./groups.js";
+import { flatSize, MODEL_BALL, type ParameterGroup } from "./groups.js";
 
 /** Constants of AdamW. */
 export interface AdamW {
@@ -34,7 +34,7 @@ export function clipGradients(
 }
 
 /** Part of a parameter group that its update needs. */
-type UpdatedGroup = Pick<ParameterGroup, "name" | "adapter" | "ball" | "parameters">;
+type UpdatedGroup = Pick<ParameterGroup, "name" | "ball" | "parameters">;
 
 /** Largest norms that training may reach, > 0; undefined: no ball. */
 export interface Radius {
@@ -59,7 +59,7 @@ export function appendUpdates(
   const updated = groups.map(({ name }, index) => appendAdamW(graph, name, gradients[index]!, adam));
   for (const ball of new Set(groups.map((group) => group.ball))) {
     const own = [...groups.keys()].filter((index) => groups[index]!.ball === ball);
-    const { adapter } = groups[own[0]!]!;
+    const adapter = ball !== MODEL_BALL;
     const limit = adapter ? radius.adapters : radius.weights;
     const results =
       limit === undefined

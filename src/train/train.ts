@@ -6,6 +6,7 @@ import { frozenValues, pack, unpackValues } from "../model/decoder.js";
 import { dropoutMasks } from "../model/dropout.js";
 import type { Weight, Weights } from "../model/safetensors.js";
 import type { Feed } from "./feed.js";
+import { MODEL_BALL } from "./groups.js";
 import { type AdamW, ADAMW, adamwScalars, startName, stateName } from "./optimizer.js";
 import { type Progress, type ProgressFolder, readProgress, writeProgress } from "./progress.js";
 import { type Schedule, scheduleRate } from "./schedule.js";
@@ -119,13 +120,13 @@ function startOf({ joint, weights, adapterWeights }: Training): Weights {
 function loadStart(stepper: Stepper, training: Training): void {
   const { config, adapter, joint, weights, radius } = training;
   const start = startOf(training);
-  for (const { name, parameters, adapter: ofAdapter } of stepper.step.groups) {
+  for (const { name, parameters, ball } of stepper.step.groups) {
     const values = pack(parameters, start);
     stepper.load({
       [stateName("p", name)]: values,
       [stateName("m", name)]: new Float32Array(values.length),
       [stateName("v", name)]: new Float32Array(values.length),
-      ...(!ofAdapter && radius?.weights !== undefined ? { [startName(name)]: values } : {}),
+      ...(ball === MODEL_BALL && radius?.weights !== undefined ? { [startName(name)]: values } : {}),
     });
   }
   if (adapter === undefined) return;

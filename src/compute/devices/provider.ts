@@ -2,8 +2,7 @@ import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxrun
 
 import { sha256 } from "../../core/canonical.js";
 import { LawbookError } from "../../core/errors.js";
-import { product } from "../../core/math.js";
-import type { Feeds, Program } from "../device.js";
+import { checkValues, type Feeds, type Program } from "../device.js";
 import { type Call, Graph, type OperationFaces, type Tensor, type Values } from "../graph.js";
 import { liveCalls, onnxBytes } from "../onnx.js";
 import type { OnnxRuntime } from "./packages.js";
@@ -130,13 +129,7 @@ export async function compileResident(
     const tensor = graph.inputs.get(name);
     if (tensor === undefined) throw new LawbookError("internal", `The graph has no input ${name}.`);
     const { type, shape } = tensor;
-    if (values.length !== product(shape)) {
-      throw new LawbookError(
-        "internal",
-        `Input ${name} has ${values.length} values, expected ${product(shape)} for [${shape}].`,
-      );
-    }
-    return new runtime.Tensor(type as "float32", values as Float32Array, shape);
+    return new runtime.Tensor(type as "float32", checkValues(name, tensor, values) as Float32Array, shape);
   };
   const keep = (name: string, tensor: OrtTensor): void => {
     kept.get(name)?.dispose();

@@ -2,8 +2,7 @@ import type { Tensor as TfTensor } from "@tensorflow/tfjs";
 
 import { sha256 } from "../../core/canonical.js";
 import { LawbookError } from "../../core/errors.js";
-import { product } from "../../core/math.js";
-import type { Device, Feeds, Program } from "../device.js";
+import { checkValues, type Device, type Feeds, type Program } from "../device.js";
 import type { Call, Graph, Tensor, Tfjs, Values } from "../graph.js";
 import { liveCalls, onnxBytes } from "../onnx.js";
 import { requireParts } from "./hardware.js";
@@ -49,7 +48,7 @@ export async function compileTfjs({ tf, backend }: TfjsEngine, graph: Graph): Pr
         if (!live.has(tensor)) continue;
         const given = inputs[name];
         if (given !== undefined) {
-          const fed = upload(tensor, checked(name, tensor, given));
+          const fed = upload(tensor, checkValues(name, tensor, given));
           own.add(fed);
           values.set(tensor, fed);
           continue;
@@ -88,7 +87,7 @@ export async function compileTfjs({ tf, backend }: TfjsEngine, graph: Graph): Pr
         const tensor = graph.inputs.get(name);
         if (tensor === undefined) throw new LawbookError("internal", `The graph has no input ${name}.`);
         loaded.get(name)?.dispose();
-        loaded.set(name, upload(tensor, checked(name, tensor, values)));
+        loaded.set(name, upload(tensor, checkValues(name, tensor, values)));
       }
     },
     run: async (inputs) => {
@@ -150,16 +149,6 @@ async function select(tf: Tfjs, backend: string): Promise<void> {
   if (!(await tf.setBackend(backend))) {
     throw new LawbookError("environment", `The backend ${backend} of tfjs cannot be started.`);
   }
-}
-
-function checked(name: string, { shape }: Tensor, values: Values): Values {
-  if (values.length !== product(shape)) {
-    throw new LawbookError(
-      "internal",
-      `Input ${name} has ${values.length} values, expected ${product(shape)} for [${shape}].`,
-    );
-  }
-  return values;
 }
 
 /** TensorFlow on an NVIDIA GPU through @tensorflow/tfjs-node-gpu, after `lawbook device setup tfjs-gpu`. */
