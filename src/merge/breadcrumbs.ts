@@ -1,17 +1,7 @@
-import { weightedElection } from "./dare.js";
 import { flag, type MergeMethod, numberOf, type TensorTask } from "./method.js";
 import { dropLargest, keepLargest, largestMagnitudes } from "./selection.js";
-import {
-  baseUnchanged,
-  DENSITY,
-  electTaskVectors,
-  keptShare,
-  type Sparsity,
-  sumTaskVectors,
-  taskVector,
-  taskVectorParameters,
-  withL1Norm,
-} from "./task-vectors.js";
+import { type Sparsity, taskVector, withL1Norm } from "./task-vectors.js";
+import { thinnedElection, thinnedSum, type Thinning } from "./thinned.js";
 
 /**
  * Keeps the middle of a task vector: without its largest magnitudes, outliers, and without the smallest.
@@ -41,12 +31,10 @@ export function keepMiddle(task: TensorTask, index: number): Sparsity | undefine
   return task.settings["rescale"] === true ? withL1Norm(task, index, open) : { open, scale: 1 };
 }
 
-const SHARED = {
-  base: "required",
-  models: { least: 1, most: Infinity },
+const THINNING: Thinning = {
+  sparsify: keepMiddle,
+  summary: "drop the largest and the smallest entries of task vectors",
   parameters: [
-    ...taskVectorParameters(false),
-    DENSITY,
     {
       name: "gamma",
       kind: "number",
@@ -57,22 +45,10 @@ const SHARED = {
     },
     flag("rescale", false, "restore the L1 norm of what is left"),
   ],
-  unchanged: baseUnchanged,
-  kept: (task) => keptShare(task, keepMiddle),
-} satisfies Partial<MergeMethod>;
-
-/** Sum of the middles of task vectors, see `keepMiddle` and `sumTaskVectors`. */
-export const breadcrumbs: MergeMethod = {
-  ...SHARED,
-  name: "breadcrumbs",
-  summary: "drop the largest and the smallest entries of task vectors, then sum",
-  merge: (task) => sumTaskVectors(task, keepMiddle),
 };
 
-/** Middles of task vectors with elected signs, see `keepMiddle` and `electTaskVectors`. */
-export const breadcrumbsTies: MergeMethod = {
-  ...SHARED,
-  name: "breadcrumbs_ties",
-  summary: "drop the largest and the smallest entries of task vectors, then elect signs",
-  merge: (task) => electTaskVectors(task, keepMiddle, weightedElection(task)),
-};
+/** Sum of the middles of task vectors, see `keepMiddle`. */
+export const breadcrumbs: MergeMethod = thinnedSum("breadcrumbs", THINNING, false);
+
+/** Middles of task vectors with elected signs, see `keepMiddle`. */
+export const breadcrumbsTies: MergeMethod = thinnedElection("breadcrumbs_ties", THINNING, false);

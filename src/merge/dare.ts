@@ -1,14 +1,6 @@
 import { flag, type MergeMethod, numberOf, type ParameterSpec, type TensorTask } from "./method.js";
-import {
-  baseUnchanged,
-  DENSITY,
-  electTaskVectors,
-  keptShare,
-  type Sparsity,
-  sumTaskVectors,
-  taskVectorParameters,
-  withL1Norm,
-} from "./task-vectors.js";
+import { type Sparsity, withL1Norm } from "./task-vectors.js";
+import { thinnedElection, thinnedSum, type Thinning } from "./thinned.js";
 
 /** Number of values of 32 random bits. */
 export const WORDS = 0x100000000;
@@ -54,34 +46,14 @@ export function rescaled(task: TensorTask, index: number, open: Sparsity["open"]
     : withL1Norm(task, index, open);
 }
 
-const SHARED = {
-  base: "required",
-  models: { least: 1, most: Infinity },
-  parameters: [...taskVectorParameters(false), DENSITY, ...RESCALING],
-  unchanged: baseUnchanged,
-  kept: (task) => keptShare(task, dropAtRandom),
-} satisfies Partial<MergeMethod>;
-
-/** Sum of randomly thinned task vectors, see `dropAtRandom` and `sumTaskVectors`. */
-export const dareLinear: MergeMethod = {
-  ...SHARED,
-  name: "dare_linear",
-  summary: "drop entries of task vectors at random, then sum",
-  merge: (task) => sumTaskVectors(task, dropAtRandom),
+const THINNING: Thinning = {
+  sparsify: dropAtRandom,
+  summary: "drop entries of task vectors at random",
+  parameters: RESCALING,
 };
 
-/** Randomly thinned task vectors with elected signs, see `dropAtRandom` and `electTaskVectors`. */
-export const dareTies: MergeMethod = {
-  ...SHARED,
-  name: "dare_ties",
-  summary: "drop entries of task vectors at random, then elect signs",
-  merge: (task) => electTaskVectors(task, dropAtRandom, weightedElection(task)),
-};
+/** Sum of randomly thinned task vectors, see `dropAtRandom`. */
+export const dareLinear: MergeMethod = thinnedSum("dare_linear", THINNING, false);
 
-/** mergekit's election: weights vote, and divide with `normalize`. */
-export function weightedElection({ settings }: TensorTask): {
-  readonly weighted: true;
-  readonly divisor: "weights" | "none";
-} {
-  return { weighted: true, divisor: settings["normalize"] === true ? "weights" : "none" };
-}
+/** Randomly thinned task vectors with elected signs, see `dropAtRandom`. */
+export const dareTies: MergeMethod = thinnedElection("dare_ties", THINNING, false);

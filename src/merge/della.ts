@@ -1,15 +1,8 @@
 import { LawbookError, mismatch } from "../core/errors.js";
-import { RESCALING, rescaled, weightedElection, WORDS } from "./dare.js";
+import { RESCALING, rescaled, WORDS } from "./dare.js";
 import { type MergeMethod, numberOf, type ParameterSpec, type TensorTask } from "./method.js";
-import {
-  baseUnchanged,
-  DENSITY,
-  electTaskVectors,
-  keptShare,
-  type Sparsity,
-  sumTaskVectors,
-  taskVectorParameters,
-} from "./task-vectors.js";
+import type { Sparsity } from "./task-vectors.js";
+import { thinnedElection, thinnedSum, type Thinning } from "./thinned.js";
 
 /**
  * Drops entries of a task vector at random, small ones rather than large ones of the same row.
@@ -86,27 +79,15 @@ function problem({ inputs }: TensorTask): string | undefined {
   return undefined;
 }
 
-const shared = (normalize: boolean): Omit<MergeMethod, "name" | "summary" | "merge"> => ({
-  base: "required",
-  models: { least: 1, most: Infinity },
-  parameters: [...taskVectorParameters(normalize), DENSITY, EPSILON, ...RESCALING],
+const THINNING: Thinning = {
+  sparsify: dropByRank,
+  summary: "drop entries at random, small ones rather",
+  parameters: [EPSILON, ...RESCALING],
   problem,
-  unchanged: baseUnchanged,
-  kept: (task) => keptShare(task, dropByRank),
-});
-
-/** Task vectors thinned by rank with elected signs, see `dropByRank` and `electTaskVectors`. */
-export const della: MergeMethod = {
-  ...shared(true),
-  name: "della",
-  summary: "drop entries at random, small ones rather, then elect signs",
-  merge: (task) => electTaskVectors(task, dropByRank, weightedElection(task)),
 };
 
-/** Sum of task vectors thinned by rank, see `dropByRank` and `sumTaskVectors`. */
-export const dellaLinear: MergeMethod = {
-  ...shared(false),
-  name: "della_linear",
-  summary: "drop entries at random, small ones rather, then sum",
-  merge: (task) => sumTaskVectors(task, dropByRank),
-};
+/** Task vectors thinned by rank with elected signs, see `dropByRank`. */
+export const della: MergeMethod = thinnedElection("della", THINNING, true);
+
+/** Sum of task vectors thinned by rank, see `dropByRank`. */
+export const dellaLinear: MergeMethod = thinnedSum("della_linear", THINNING, false);
