@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 
-import { LawbookError } from "../core/errors.js";
-import { exists, readText } from "../core/files.js";
+import { readText } from "../core/files.js";
 import { mean, sum } from "../core/math.js";
 import type { LayerReport } from "../merge/compose/report.js";
 import { saveAdapter } from "../model/adapter.js";
@@ -14,7 +13,8 @@ import { lastLoss } from "./compose-learn.js";
 import type { ComposeInput } from "./compose-request.js";
 import { type Composed, composeRequest, type Composition } from "./compose-run.js";
 import { routingText } from "./describe.js";
-import { parseRequestText } from "./request-text.js";
+import { mixtureCannotBeFolded, outFolder, requireOut } from "./out-folder.js";
+import { parseRequestMapping } from "./request-text.js";
 import { textTable } from "./table.js";
 
 const EXAMPLE = `base: xs-instruct
@@ -54,16 +54,8 @@ export const composeCommand: CommandSpec<Composition> = command({
     const write = writerOf(args, context);
     const file = args.positionals[0];
     const text = args.body ?? readText(resolve(context.cwd, file!));
-    const { value, lineOf } = parseRequestText(text, args.body === undefined ? file! : "The request");
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new LawbookError(
-        "request",
-        "The request is empty or no mapping: expected keys such as base and adapters.",
-        {
-          hint: "`lawbook compose --help` shows a complete request.",
-        },
-      );
-    }
+    const name = args.body === undefined ? file! : "The request";
+    const { value, lineOf } = parseRequestMapping(text, name, { verb: "compose", keys: "base and adapters" });
     const composed = await composeRequest(value as ComposeInput, context, lineOf);
     await write(composed);
     return composed.composition;
@@ -78,22 +70,14 @@ export async function compose(input: ComposeInput, context: CommandContext): Pro
 
 /** Checks what --out needs before anything is computed; the result writes the folder. */
 function writerOf({ flags }: Arguments, { cwd }: CommandContext): (composed: Composed) => Promise<void> {
-  const { out, merged } = flags;
-  if (out === undefined) {
-    if (merged === true) throw new LawbookError("usage", "--merged needs --out: a folder to write to.");
-    return () => Promise.resolve();
-  }
-  const folder = resolve(cwd, out as string);
-  if (exists(folder))
-    throw new LawbookError("usage", `--out names a folder that is there already: ${folder}.`);
+  const { merged } = flags;
+  requireOut(flags, ["merged"]);
+  const folder = outFolder(flags, cwd);
+  if (folder === undefined) return () => Promise.resolve();
   return async ({ adapter: { config, weights }, configJson, base, composition }) => {
     const name = composition.request.base;
     if (isMixture(config)) {
-      if (merged === true)
-        throw new LawbookError(
-          "usage",
-          "--merged cannot fold a mixture into weights: its update depends on the token.",
-        );
+      if (merged === true) throw mixtureCannotBeFolded();
       await saveMoeAdapter(folder, { moe: config, balance: {}, weights, configJson, baseModel: name });
     } else if (merged === true) {
       const { checkpoint } = base;

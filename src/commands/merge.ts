@@ -2,11 +2,11 @@ import { dirname, resolve } from "node:path";
 
 import type { Json } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import { exists, readText } from "../core/files.js";
+import { readText } from "../core/files.js";
 import { product } from "../core/math.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import { mergePlan, writeMerged } from "../merge/merge.js";
-import { planMerge } from "../merge/plan.js";
+import { type MergePlan, planMerge } from "../merge/plan.js";
 import { type MergePreview, type PreviewRow, previewMerge } from "../merge/preview.js";
 import { modelsOf, parseRecipe } from "../merge/recipe.js";
 import { type Dtype, DTYPES } from "../model/element-type.js";
@@ -16,6 +16,7 @@ import { openStore } from "../runs/store.js";
 import { executeInChild } from "../runs/worker.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { mergeChart } from "./merge-chart.js";
+import { outFolder, requireOut } from "./out-folder.js";
 import { textTable } from "./table.js";
 
 /** A merge as a cell or a program sees it. */
@@ -65,26 +66,16 @@ export async function mergeModels(
   context: CommandContext,
 ): Promise<Merged> {
   const { root, home, cwd, signal } = context;
-  const recipe = parseRecipe(text, name);
-  const target = out === undefined ? undefined : resolve(cwd, out);
-  if (target !== undefined && exists(target))
-    throw new LawbookError("usage", `--out names a folder that is there already: ${out}.`);
+  const target = outFolder({ out }, cwd);
   const place = { root, store: openStore({ root, home }), folders: [folder, cwd] };
-  const plan = planMerge(recipe, { resolve: modelFinder(place, seed), seed, outDtype: dtype });
-  const merged = mergePlan(plan);
   const progress =
     (phase: string) =>
     (done: number, total: number): void => {
       if (signal.aborted) throw new LawbookError("interrupted", "The merge was interrupted.");
       context.progress({ phase, done, total });
     };
-  const made = async (): Promise<Pick<Merged, "model" | "weights" | "preview">> => {
-    if (dryRun) return { model: null, weights: null, preview: previewMerge(plan, progress("comparing")) };
-    if (target !== undefined) {
-      const weights = await writeMerged(target, merged, { shardBytes, progress: progress("merging") });
-      return { model: out!, weights, preview: null };
-    }
-    const run = resolveMerge(text, name, place, seed);
+  if (!dryRun && target === undefined) {
+    const { run, plan } = resolveMerge(text, name, place, seed);
     const [record] = await executeInChild([run], {
       root,
       home,
@@ -92,19 +83,34 @@ export async function mergeModels(
       signal,
       progress: ({ phase, done, total }) => context.progress({ phase, done, total }),
     });
-    return { model: `run:${record!.id}`, weights: record!.result.weights, preview: null };
-  };
+    const made = { model: `run:${record!.id}`, weights: record!.result.weights, preview: null };
+    return { ...describePlan(plan, seed), ...made };
+  }
+  const plan = planMerge(parseRecipe(text, name), {
+    resolve: modelFinder(place, seed),
+    seed,
+    outDtype: dtype,
+  });
+  if (dryRun) {
+    const preview = previewMerge(plan, progress("comparing"));
+    return { ...describePlan(plan, seed), model: null, weights: null, preview };
+  }
+  const weights = await writeMerged(target!, mergePlan(plan), { shardBytes, progress: progress("merging") });
+  return { ...describePlan(plan, seed), model: out!, weights, preview: null };
+}
+
+function describePlan(plan: MergePlan, seed: number): Omit<Merged, "model" | "weights" | "preview"> {
+  const { recipe, dtype, config, tensors, notes } = plan;
   return {
     method: recipe.method.name,
     models: modelsOf(recipe),
     seed,
-    dtype: plan.dtype,
-    layers: plan.config.layers,
-    parameters: plan.tensors.reduce((sum, { shape }) => sum + product(shape), 0),
-    tensors: plan.tensors.length,
-    copied: merged.copied.length,
-    notes: plan.notes,
-    ...(await made()),
+    dtype,
+    layers: config.layers,
+    parameters: tensors.reduce((sum, { shape }) => sum + product(shape), 0),
+    tensors: tensors.length,
+    copied: mergePlan(plan).copied.length,
+    notes,
   };
 }
 
@@ -173,9 +179,7 @@ export const mergeCommand: CommandSpec<Merged> = command({
 
 function settingsOf({ flags, positionals, body }: Arguments, { cwd }: CommandContext): MergeSettings {
   const { out, "dry-run": dryRun } = flags;
-  const lonely = ["dtype", "shard-size"].find((flag) => flags[flag] !== undefined);
-  if (out === undefined && dryRun !== true && lonely !== undefined)
-    throw new LawbookError("usage", `--${lonely} needs --out: a folder to write to.`);
+  if (dryRun !== true) requireOut(flags, ["dtype", "shard-size"]);
   const seed = flags["seed"] ?? SEED;
   if (!Number.isSafeInteger(seed))
     throw new LawbookError("usage", mismatch("--seed", seed, "a whole number"));

@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 
 import { type Json } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import { exists, readText, sha256File, writeAtomic, writeFolderAtomic } from "../core/files.js";
+import { readText, sha256File, writeAtomic, writeFolderAtomic } from "../core/files.js";
 import { loadTokenizer } from "../data/tokenizer.js";
 import type { VegaLiteSpec } from "../figures/chart.js";
 import { renderPng, renderSvg } from "../figures/render.js";
@@ -17,6 +17,7 @@ import { openStore } from "../runs/store.js";
 import { command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { partitionChart, viewsChart } from "./partition-chart.js";
 import { partitionLines, partitionText, stagesYaml } from "./partition-text.js";
+import { outFolder } from "./out-folder.js";
 import { parseRequestText } from "./request-text.js";
 
 /** A partition as a cell or a program sees it. */
@@ -122,9 +123,7 @@ export const partitionCommand: CommandSpec<PartitionResult> = command({
   magics: ["line", "cell"],
   resultType: 'import("lawbook").PartitionResult',
   run: async ({ flags, positionals: [file], body }, context) => {
-    const out = flags["out"] === undefined ? undefined : resolve(context.cwd, String(flags["out"]));
-    if (out !== undefined && exists(out))
-      throw new LawbookError("usage", `--out names a folder that is there already: ${out}.`);
+    const out = outFolder(flags, context.cwd);
     const text = body ?? readText(resolve(context.cwd, file!));
     const { value, lineOf } = parseRequestText(text, body === undefined ? file! : "The request");
     if (value !== null && (typeof value !== "object" || Array.isArray(value)))

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
-import { copy, exists, readText } from "../core/files.js";
+import { copy, readText } from "../core/files.js";
 import type { Json } from "../core/canonical.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import { writeCheckpoint } from "../model/checkpoint.js";
@@ -15,6 +15,7 @@ import { executeInChild } from "../runs/worker.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { describeMethod, routingText } from "./describe.js";
 import { lossCurve } from "./loss-curve.js";
+import { mixtureCannotBeFolded, outFolder, requireOut } from "./out-folder.js";
 import { parseTrainText } from "./request-text.js";
 import { scoreRowsOf, scoresText } from "./scores.js";
 
@@ -123,17 +124,11 @@ function writerOf(
   { flags }: Arguments,
   { root, home, cwd }: CommandContext,
 ): (trained: TrainedModel) => Promise<void> {
-  const { out, merged, dtype, "shard-size": size } = flags;
-  if (out === undefined) {
-    const lonely = ["merged", "dtype", "shard-size"].find((name) => flags[name] !== undefined);
-    if (lonely !== undefined)
-      throw new LawbookError("usage", `--${lonely} needs --out: a folder to write to.`);
-    return () => Promise.resolve();
-  }
+  const { merged, dtype, "shard-size": size } = flags;
+  requireOut(flags, ["merged", "dtype", "shard-size"]);
+  const folder = outFolder(flags, cwd);
+  if (folder === undefined) return () => Promise.resolve();
   const shardBytes = size === undefined ? undefined : parseBytes(size as string);
-  const folder = resolve(cwd, out as string);
-  if (exists(folder))
-    throw new LawbookError("usage", `--out names a folder that is there already: ${folder}.`);
   return async ({ id, outcome, record }) => {
     if (outcome === "diverged")
       throw new LawbookError("request", `Run ${id.slice(0, 12)} diverged: it has no model.`);
@@ -153,13 +148,6 @@ function writerOf(
     if (checkpoint.adapter !== undefined) throw mixtureCannotBeFolded();
     await writeCheckpoint(folder, checkpoint, { dtype: dtype as Dtype | undefined, shardBytes });
   };
-}
-
-function mixtureCannotBeFolded(): LawbookError {
-  return new LawbookError(
-    "usage",
-    "--merged cannot fold a mixture into weights: its update depends on the token.",
-  );
 }
 
 async function showTrained(trained: TrainedModel): Promise<Shown> {

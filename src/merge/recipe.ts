@@ -1,9 +1,9 @@
 import { invalidRequest, LawbookError, mismatch, nearest, type Problem, quote } from "../core/errors.js";
+import { parseYaml, type YamlText } from "../core/yaml.js";
 import { type Dtype, DTYPES } from "../model/element-type.js";
 import { MERGE_METHODS } from "./list.js";
 import type { MergeMethod } from "./method.js";
 import { type Parameters, readParameters } from "./recipe-parameters.js";
-import { type RecipeText, readRecipeText } from "./recipe-text.js";
 
 /** A model in a recipe, or a range of its layers. */
 export interface RecipeSource {
@@ -60,7 +60,7 @@ const REFUSED: Readonly<Record<string, string>> = {
  * `name`: how errors call the text.
  */
 export function parseRecipe(text: string, name: string = "The recipe"): Recipe {
-  const read = readRecipeText(text, name);
+  const read = parseYaml(text, name, "merge");
   const reader = new Reader(read);
   const recipe = reader.recipe(name);
   if (reader.problems.length > 0 || recipe === undefined) {
@@ -78,7 +78,7 @@ class Reader {
   readonly #notes = new Set<string>();
   #method: MergeMethod | undefined;
 
-  constructor(readonly text: RecipeText) {}
+  constructor(readonly text: YamlText) {}
 
   recipe(name: string): Recipe | undefined {
     const root = this.#mapping(this.text.value, []);

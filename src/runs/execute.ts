@@ -65,9 +65,11 @@ export async function execute<Request extends RunRequest>(
   options: ExecuteOptions,
 ): Promise<RunRecord<Request>> {
   const startedMs = wallMs();
-  const record = isKind(run, "merge")
-    ? await executeMerge(run, options)
-    : await executeTraining(run as ResolvedRun as ResolvedRun<TrainRequest>, options);
+  const request: RunRequest = run.request;
+  const record =
+    request.kind === "merge"
+      ? await executeMerge({ ...run, request }, options)
+      : await executeTraining({ ...run, request }, options);
   options.store.write(record, {
     startedAt: new Date(startedMs).toISOString(),
     durationMs: Math.round(wallMs() - startedMs),
@@ -76,13 +78,6 @@ export async function execute<Request extends RunRequest>(
     peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
   });
   return record as RunRecord as RunRecord<Request>;
-}
-
-function isKind<Kind extends RunRequest["kind"]>(
-  run: ResolvedRun,
-  kind: Kind,
-): run is ResolvedRun<Extract<RunRequest, { kind: Kind }>> {
-  return run.request.kind === kind;
 }
 
 /** Trains and scores a model, and writes what was trained to the run's folder. */

@@ -3,17 +3,17 @@ import { join, resolve as resolvePath } from "node:path";
 import { canonicalJson, type Json } from "../core/canonical.js";
 import { LawbookError, unknownName } from "../core/errors.js";
 import { exists, remove } from "../core/files.js";
+import { parseYaml } from "../core/yaml.js";
 import { product } from "../core/math.js";
 import { ENGINE } from "../compute/engine.js";
 import { mergePlan, writeMerged } from "../merge/merge.js";
 import { type MergePlan, type MergeSource, planMerge } from "../merge/plan.js";
 import { modelsOf, parseRecipe } from "../merge/recipe.js";
-import { readRecipeText } from "../merge/recipe-text.js";
 import { checkpointDigest, openCheckpoint } from "../model/checkpoint.js";
 import type { ExecuteOptions } from "./execute.js";
 import { makeRecord, type ResolvedRun, runId, type RunRecord } from "./record.js";
 import type { MergeRequest } from "./request.js";
-import { committedModels, findModel } from "./resolve.js";
+import { committedModels, findModel, findRunModel, mixtureOf } from "./resolve.js";
 import type { Store } from "./store.js";
 
 /** Where the models of a recipe are looked up. */
@@ -32,14 +32,14 @@ export function modelFinder(
   seed: number,
 ): (name: string) => MergeSource {
   return (name) => {
-    if (/^(run|new):/.test(name)) {
-      const { checkpoint } = findModel(name, root, store, seed);
-      if (checkpoint.adapter !== undefined) {
-        throw new LawbookError("request", `${name} is a mixture: its update depends on the token.`, {
-          hint: "Only weights can be merged.",
-        });
-      }
-      return checkpoint.folder === undefined ? checkpoint : openCheckpoint(checkpoint.folder);
+    if (name.startsWith("new:")) return findModel(name, root, store, seed).checkpoint;
+    if (isRun(name)) {
+      const { id, folder } = findRunModel(name, store);
+      const checkpoint = openCheckpoint(folder);
+      if (mixtureOf(id, store, checkpoint.config).adapter === undefined) return checkpoint;
+      throw new LawbookError("request", `${name} is a mixture: its update depends on the token.`, {
+        hint: "Only weights can be merged.",
+      });
     }
     const known = committedModels(root);
     if (known.includes(name)) return openCheckpoint(join(root, "datasets/models", name));
@@ -59,19 +59,22 @@ export function modelFinder(
   };
 }
 
+/** A merge whose models are open, and the run that it is. */
+export interface ResolvedMerge {
+  readonly run: ResolvedRun<MergeRequest>;
+  readonly plan: MergePlan;
+}
+
 /** Names the runs of a recipe by whole ids and its models by their hashes; checks all that can be checked without values. */
-export function resolveMerge(
-  text: string,
-  name: string,
-  place: MergePlace,
-  seed: number,
-): ResolvedRun<MergeRequest> {
-  const plan = planOf(text, name, place, seed);
-  const value = JSON.parse(JSON.stringify(readRecipeText(text, name).value)) as Json;
-  const request: MergeRequest = { kind: "merge", recipe: withWholeIds(value, place.store), seed };
+export function resolveMerge(text: string, name: string, place: MergePlace, seed: number): ResolvedMerge {
+  const { store } = place;
+  const find = modelFinder(place, seed);
+  const plan = planMerge(parseRecipe(text, name), { resolve: find, seed });
+  const value = JSON.parse(JSON.stringify(parseYaml(text, name, "merge").value)) as Json;
+  const request: MergeRequest = { kind: "merge", recipe: withWholeIds(value, store), seed };
   const models = modelsOf(plan.recipe).map((model) => ({
-    name: wholeId(model, place.store),
-    sha256: checkpointDigest(modelFinder(place, seed)(model)),
+    name: wholeId(model, store),
+    sha256: checkpointDigest(find(model)),
   }));
   const [model, ...others] = models;
   const inputs = {
@@ -84,7 +87,12 @@ export function resolveMerge(
     ResolvedRun<MergeRequest>,
     "id"
   >;
-  return { id: runId(run), ...run };
+  return { run: { id: runId(run), ...run }, plan };
+}
+
+/** The merge of a request that was resolved before, its models as they are now. */
+export function resolveMergeAgain({ recipe, seed }: MergeRequest, place: MergePlace): ResolvedMerge {
+  return resolveMerge(JSON.stringify(recipe), "The recipe", place, seed);
 }
 
 /** Merges as a resolved request says, and writes the model to the run's folder. */
@@ -92,17 +100,14 @@ export async function executeMerge(
   run: ResolvedRun<MergeRequest>,
   { root, store, cwd, signal, progress }: ExecuteOptions,
 ): Promise<RunRecord<MergeRequest>> {
-  const { recipe, seed } = run.request;
-  const place = { root, store, folders: [cwd ?? root] };
-  const text = JSON.stringify(recipe);
-  const { id } = resolveMerge(text, "The recipe", place, seed);
-  if (id !== run.id) {
+  const now = resolveMergeAgain(run.request, { root, store, folders: [cwd ?? root] });
+  if (now.run.id !== run.id) {
     throw new LawbookError(
       "data-differs",
       "A model of the merge has changed since the request was resolved.",
     );
   }
-  const plan = planOf(text, "The recipe", place, seed);
+  const { plan } = now;
   const folder = join(store.folder(run.id), "model");
   remove(folder);
   await writeMerged(folder, mergePlan(plan), {
@@ -121,10 +126,6 @@ export async function executeMerge(
     consumed: {},
     scores: {},
   });
-}
-
-function planOf(text: string, name: string, place: MergePlace, seed: number): MergePlan {
-  return planMerge(parseRecipe(text, name), { resolve: modelFinder(place, seed), seed });
 }
 
 const isRun = (name: string): boolean => name.startsWith("run:");

@@ -13,14 +13,14 @@ import {
   readCheckpoint,
   weightsDigest,
 } from "../model/checkpoint.js";
-import { SIZES } from "../model/config.js";
+import { type ModelConfig, SIZES } from "../model/config.js";
 import { isMixture } from "../model/adapted.js";
 import { readAdapterFolder } from "../model/adapter-folder.js";
 import type { Network } from "../model/network.js";
 import { parameterGroups } from "../train/groups.js";
 import { adapterOf, chooseExperts, stepSettings } from "./method.js";
 import { DISCIPLINES, type TrainRequest } from "./request.js";
-import { type ResolvedRun, runId } from "./record.js";
+import { type ResolvedRun, runId, type RunRecord } from "./record.js";
 import { parseTrainRequest, type TrainInput } from "./schema.js";
 import type { Store } from "./store.js";
 
@@ -59,32 +59,46 @@ export function findModel(
     return named(newCheckpoint(SIZES[size as keyof typeof SIZES], seed, tokenizerFolder(root)));
   }
   if (name.startsWith("run:")) {
-    const record = store.find(name.slice(4));
-    if (record === undefined) {
-      throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
-        hint: "`lawbook runs` lists them.",
-      });
-    }
-    const folder = join(store.folder(record.id), "model");
-    if (!exists(folder)) {
-      throw new LawbookError(
-        "missing",
-        `The model of run ${record.id.slice(0, 12)} is not in this store: ${folder}.`,
-        {
-          hint: `\`lawbook retrain ${record.id.slice(0, 12)}\` trains it again.`,
-        },
-      );
-    }
+    const { id, folder } = findRunModel(name, store);
     const checkpoint = readCheckpoint(folder);
-    const adapterFolder = join(store.folder(record.id), "adapter");
-    if (!exists(adapterFolder)) return named(checkpoint, record.id);
-    const adapter = readAdapterFolder(adapterFolder, checkpoint.config);
-    return named(isMixture(adapter.config) ? { ...checkpoint, adapter } : checkpoint, record.id);
+    return named({ ...checkpoint, ...mixtureOf(id, store, checkpoint.config) }, id);
   }
   if (/^(\.\.?\/|\/)/.test(name)) return named(readCheckpoint(resolvePath(cwd, name)));
   const known = committedModels(root);
   if (!known.includes(name)) throw unknownName("model", name, known);
   return named(readCheckpoint(join(root, "datasets/models", name)));
+}
+
+/** The folder with the model of `run:<id>`. Throws where the run is unknown or its model is not in this store. */
+export function findRunModel(name: string, store: Store): { readonly id: string; readonly folder: string } {
+  const { id } = findRun(name, store);
+  const folder = join(store.folder(id), "model");
+  if (!exists(folder)) {
+    throw new LawbookError(
+      "missing",
+      `The model of run ${id.slice(0, 12)} is not in this store: ${folder}.`,
+      {
+        hint: `\`lawbook retrain ${id.slice(0, 12)}\` trains it again.`,
+      },
+    );
+  }
+  return { id, folder };
+}
+
+/** The mixture beside the model of a run, where there is one: any other adapter is folded into the model. */
+export function mixtureOf(id: string, store: Store, config: ModelConfig): Pick<Network, "adapter"> {
+  const folder = join(store.folder(id), "adapter");
+  if (!exists(folder)) return {};
+  const adapter = readAdapterFolder(folder, config);
+  return isMixture(adapter.config) ? { adapter } : {};
+}
+
+function findRun(name: string, store: Store): RunRecord {
+  const record = store.find(name.slice(4));
+  if (record !== undefined) return record;
+  throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
+    hint: "`lawbook runs` lists them.",
+  });
 }
 
 /** sha256 over config, tokenizer and weights, and over the adapter where one is beside them. */
@@ -186,12 +200,7 @@ export interface NamedAdapter {
 
 /** Finds the adapter of `run:<id>`. Throws where the run is unknown, trained none, or is not in this store. */
 export function findAdapter(name: string, store: Store): NamedAdapter {
-  const record = store.find(name.slice(4));
-  if (record === undefined) {
-    throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
-      hint: "`lawbook runs` lists them.",
-    });
-  }
+  const record = findRun(name, store);
   const id = record.id.slice(0, 12);
   const { request } = record;
   if (request.kind === "merge" || adapterOf(request) === undefined) {

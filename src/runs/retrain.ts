@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { ENGINE } from "../compute/engine.js";
 import { exists, remove } from "../core/files.js";
-import { resolveMerge } from "./merge.js";
+import { resolveMergeAgain } from "./merge.js";
 import type { ResolvedRun, RunRecord } from "./record.js";
 import { resolveTrain } from "./resolve.js";
 import { openStore, type Store } from "./store.js";
@@ -120,8 +120,7 @@ async function trainAgain(
 
 function resolveAgain({ request }: RunRecord, root: string, store: Store): ResolvedRun {
   if (request.kind === "train") return resolveTrain(request, root, store);
-  const place = { root, store, folders: [root] };
-  return resolveMerge(JSON.stringify(request.recipe), "The recipe", place, request.seed);
+  return resolveMergeAgain(request, { root, store, folders: [root] }).run;
 }
 
 function changedInputs({ inputs }: RunRecord, now: RunRecord["inputs"]): string[] {
