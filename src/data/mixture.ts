@@ -65,6 +65,21 @@ export function drawSources(
     });
 }
 
+/** The `number`-th of `of` equal parts of every source, from 1; parts are disjoint and together all. */
+export function partOfSources(
+  sources: readonly Source[],
+  { number, of }: { readonly number: number; readonly of: number },
+): Source[] {
+  return sources.map(({ discipline, ...lists }) => {
+    const count = lists.facts.length;
+    const cut = (part: number): number => Math.floor((part * count) / of);
+    const slice = <Item>(items: readonly Item[]): readonly Item[] =>
+      items.slice(cut(number - 1), cut(number));
+    const { facts, forms, vectors } = lists;
+    return { discipline, facts: slice(facts), forms: slice(forms), vectors: slice(vectors) };
+  });
+}
+
 /** One row to come: which fact of which source, asked how. */
 export interface Pick {
   readonly source: number;

@@ -5,6 +5,7 @@ import type { Row } from "../data/batches.js";
 import { type Fact, loadFacts } from "../data/facts.js";
 import { chatRow, type Source } from "../data/mixture.js";
 import { type Form, loadTemplates, phrase, testForms, validationForms } from "../data/templates.js";
+import type { Spelling } from "../data/spelling.js";
 import type { Tokenizer } from "../data/tokenizer.js";
 import type { Network } from "../model/network.js";
 import { type ScoredRow, scoreRows, type ScoringOptions } from "./likelihood.js";
@@ -104,6 +105,8 @@ function choicesOf(fact: Fact, trained: readonly Fact[], seed: number): string[]
 export interface Asking extends Network, ScoringOptions {
   readonly device: Device;
   readonly tokenizer: Tokenizer;
+  /** How questions and answers are spelled; left out: as the tokenizer does. */
+  readonly spelling?: Spelling | undefined;
 }
 
 /** Puts questions to a model; see `DisciplineScore`. Everything in [0, 1] is a macro mean over the topics. */
@@ -112,8 +115,9 @@ export async function ask(
   asked: readonly Question[],
 ): Promise<Record<string, DisciplineScore>> {
   const rows: Row[] = [];
+  const { tokenizer, spelling = (row: Row): Row => row } = asking;
   const add = ({ text, discipline: label }: Question, answers: readonly string[]): readonly number[] =>
-    answers.map((answer) => rows.push({ ...chatRow(asking.tokenizer, text, answer), label }) - 1);
+    answers.map((answer) => rows.push(spelling({ ...chatRow(tokenizer, text, answer), label })) - 1);
   const places = asked.map((question) => ({
     right: add(question, question.right),
     choices: add(question, question.choices),

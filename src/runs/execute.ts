@@ -20,7 +20,7 @@ import { mergeLora } from "../model/lora.js";
 import type { Weights } from "../model/safetensors.js";
 import { flatSize, parameterGroups } from "../train/groups.js";
 import { train } from "../train/train.js";
-import { prepareFeed, type RunFeed } from "./feed.js";
+import { prepareFeed, type RunFeed, spellingOf } from "./feed.js";
 import { executeMerge } from "./merge.js";
 import {
   makeRecord,
@@ -164,7 +164,11 @@ async function executeTraining(
   const scores = finished ? await scoreSets(request, root, sources, model, tokenizer, device, options) : {};
   const routing =
     finished && mixture && sources.length > 0
-      ? await routingStatistics(device, model, routedRows(root, sources, tokenizer, request.seed))
+      ? await routingStatistics(
+          device,
+          model,
+          routedRows(root, sources, tokenizer, request.seed).map(spellingOf(request, tokenizer)),
+        )
       : undefined;
   const { groups } = parameterGroups(settings);
   const result: TrainResult = {
@@ -230,6 +234,7 @@ async function scoreSets(
     weights: model.weights,
     tokenizer,
     adapter: model.adapter,
+    spelling: spellingOf(request, tokenizer),
     signal,
     progress: (done: number, total: number) => progress?.({ phase: "evaluating", done, total }),
   };

@@ -1,12 +1,14 @@
 import type { Device } from "../compute/device.js";
-import { LawbookError } from "../core/errors.js";
+import { LawbookError, mismatch } from "../core/errors.js";
 import { stream } from "../core/random.js";
 import type { Row } from "../data/batches.js";
+import { drawFormattedFacts, type FormattedFact } from "../data/formatted-facts.js";
 import { drawInstructions, loadInstructionWords } from "../data/instructions.js";
 import {
   chatRow,
   consumedRows,
   drawSources,
+  partOfSources,
   type Pick,
   planRows,
   rowsOf,
@@ -15,11 +17,13 @@ import {
 import { encodePassages, passageBatch } from "../data/passages.js";
 import {
   factPreferences,
+  instructionPairs,
   instructionPreferences,
   type Preference,
   preferenceTokens,
 } from "../data/preferences.js";
 import type { Sampler } from "../data/samplers.js";
+import { disjointSpelling, type Spelling } from "../data/spelling.js";
 import { loadBaseText } from "../data/text.js";
 import type { Tokenizer } from "../data/tokenizer.js";
 import { scoreRows } from "../evaluate/likelihood.js";
@@ -70,24 +74,35 @@ export async function prepareFeed(request: TrainRequest, context: FeedContext): 
     const feed = lineFeed((lines, index) => passageBatch(text, lines, tokens, index), options);
     return { feed, sources: [], tokens: count, consumed: {} };
   }
-  const sources = "text" in data ? [] : drawSources(root, data.facts, data.wordings, seed);
-  const general = instructionTurns(data, steps * batch);
-  const count = steps * batch - general.length;
+  const sources = "text" in data ? [] : sourcesOf(root, data, seed);
+  const { general, formatted } = turnsOf(data, steps * batch);
+  const count = steps * batch - general.length - formatted.length;
   const picks =
     "text" in data ? [] : planRows(sources, samplerOf(data, sources), data.sampler.diversity, count, seed);
   const consumed = "text" in data ? {} : consumedRows(root, sources, picks);
   const draw = stream(seed, "instructions");
   const words = general.length === 0 ? undefined : loadInstructionWords(root);
+  const facts = formattedRows(root, sources, formatted.length, seed);
   if (objective.kind === "dpo" || objective.kind === "orpo") {
     const others = words === undefined ? [] : instructionPreferences(words, general.length, draw);
-    const preferences = interleave(labelledPreferences(root, sources, picks, seed), others, general);
+    const inFormats = instructionPairs(facts, stream(seed, "formatted-pairs")).map((pair, index) => ({
+      ...pair,
+      label: facts[index]!.discipline,
+    }));
+    const plain = labelledPreferences(root, sources, picks, seed);
+    const preferences = interleave(interleave(plain, inFormats, formatted), others, general);
     const pairs = await pairsOf(preferences, objective, context);
     const counted = answerRows(pairs).reduce((total, { ids }) => total + ids.length, 0);
     return { feed: pairFeed(pairs, objective, options), sources, tokens: counted, consumed };
   }
   const tasks = words === undefined ? [] : drawInstructions(words, "train", general.length, draw);
   const others = tasks.map(({ question, answer }) => chatRow(tokenizer, question, answer));
-  const completions = interleave(rowsOf(root, sources, picks, tokenizer), others, general);
+  const inFormats = facts.map(({ question, answer, discipline }) => ({
+    ...chatRow(tokenizer, question, answer),
+    label: discipline,
+  }));
+  const plain = rowsOf(root, sources, picks, tokenizer).map(spellingOf(request, tokenizer));
+  const completions = interleave(interleave(plain, inFormats, formatted), others, general);
   const whole = objective.kind === "sft" && objective.on === "full";
   const rows = whole ? completions.map((row): Row => ({ ...row, from: 1 })) : completions;
   return {
@@ -121,11 +136,47 @@ function samplerOf({ sampler }: FactsData, sources: readonly Source[]): Sampler 
   }
 }
 
-/** Numbers of the rows that are general instructions: all, none, or the asked share at even distances. */
-function instructionTurns(data: TrainRequest["data"], count: number): number[] {
-  const share = "text" in data ? 1 : (data.instructions ?? 0);
-  return Array.from({ length: count }, (_, row) => row).filter(
-    (row) => Math.floor((row + 1) * share) > Math.floor(row * share),
+/** The drawn facts of a run, or the part of them that it is about. */
+function sourcesOf(root: string, { facts, wordings, part }: FactsData, seed: number): Source[] {
+  const all = drawSources(root, facts, wordings, seed);
+  return part === undefined ? all : partOfSources(all, part);
+}
+
+/** How the rows of a run's facts are spelled. */
+export function spellingOf({ data, seed }: TrainRequest, tokenizer: Tokenizer): Spelling {
+  return !("text" in data) && data.disjoint === true ? disjointSpelling(tokenizer, seed) : (row) => row;
+}
+
+/**
+ * Numbers of the rows that are general instructions, and among the others of those that are formatted facts: all, none, or
+ * the asked share at even distances.
+ */
+function turnsOf(data: TrainRequest["data"], count: number): { general: number[]; formatted: number[] } {
+  const { instructions = 0, formatted = 0 } = "text" in data ? { instructions: 1 } : data;
+  const turns = (share: number, rows: number): number[] =>
+    Array.from({ length: rows }, (_, row) => row).filter(
+      (row) => Math.floor((row + 1) * share) > Math.floor(row * share),
+    );
+  const general = turns(instructions, count);
+  const left = count - general.length;
+  return {
+    general,
+    formatted: formatted === 0 ? [] : turns(Math.min(1, formatted / (1 - instructions)), left),
+  };
+}
+
+function formattedRows(
+  root: string,
+  sources: readonly Source[],
+  count: number,
+  seed: number,
+): readonly FormattedFact[] {
+  const rows = drawFormattedFacts(root, sources, count, stream(seed, "formatted"));
+  if (rows.length === count) return rows;
+  throw new LawbookError(
+    "request",
+    mismatch("data.formatted", "facts of which none may be trained in formats", "more facts"),
+    { hint: "Half of all facts are kept for testing in formats." },
   );
 }
 

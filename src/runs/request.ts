@@ -13,8 +13,14 @@ export interface FactsData {
   /** Training wordings per fact, by discipline; `else` for those not named. At least 1. */
   readonly wordings: Readonly<Partial<Record<Discipline | "else", number>>>;
   readonly sampler: SamplerRequest;
-  /** Share of rows that are general instructions instead, evenly between the others, in [0, 1). Left out: none. */
+  /** Share of rows that are general instructions instead, evenly between the others, in (0, 1]. Left out: none. */
   readonly instructions?: number;
+  /** Share of rows that ask half of the facts in a format, in (0, 1]; with `instructions` at most 1. Left out: none. */
+  readonly formatted?: number;
+  /** One of `of` equal parts of the drawn facts, from 1: the others are neither trained nor asked. Left out: all. */
+  readonly part?: { readonly number: number; readonly of: number };
+  /** Each discipline is spelled in its own permutation of the vocabulary, so that disciplines share no structure. */
+  readonly disjoint?: true;
 }
 
 /** Which row comes next. */

@@ -176,15 +176,14 @@ export function resolveTrain(
 function canonicalRequest(request: TrainRequest, device: string): TrainRequest {
   const model = request.model.startsWith("run:") ? request.model.slice(0, 4 + 64) : request.model;
   if (!("facts" in request.data)) return { ...request, model, device };
-  const { facts, wordings, sampler, instructions } = request.data;
+  const { facts, wordings, ...others } = request.data;
   const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
   const data = {
     facts: Object.fromEntries(used.map((discipline) => [discipline, facts[discipline]!])),
     wordings: Object.fromEntries(
       used.map((discipline) => [discipline, wordings[discipline] ?? wordings.else ?? 1]),
     ),
-    sampler,
-    ...(instructions === undefined ? {} : { instructions }),
+    ...others,
   };
   return { ...request, model, device, data };
 }

@@ -37,6 +37,9 @@ export type TrainInput = Omit<
         readonly wordings?: FactsData["wordings"];
         readonly sampler?: Partial<SamplerRequest>;
         readonly instructions?: number;
+        readonly formatted?: number;
+        readonly part?: FactsData["part"];
+        readonly disjoint?: true;
       };
   readonly method?:
     | { readonly kind: "full" }
@@ -80,7 +83,10 @@ const factsData = z.strictObject({
   ),
   wordings: z.partialRecord(z.enum([...DISCIPLINES, "else"]), count).default({}),
   sampler: sampler.prefault({}),
-  instructions: z.number().gt(0).lt(1).optional(),
+  instructions: z.number().gt(0).max(1).optional(),
+  formatted: z.number().gt(0).max(1).optional(),
+  part: z.strictObject({ number: count, of: z.int().min(2).max(100) }).optional(),
+  disjoint: z.literal(true).optional(),
 });
 const textData = z.strictObject({ text: z.enum(["base", "instructions"]) });
 
@@ -224,6 +230,7 @@ export const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "data.sampler.weights": DISCIPLINES,
   stages: ["disciplines", "steps"],
   "data.facts": DISCIPLINES,
+  "data.part": ["number", "of"],
   "data.wordings": [...DISCIPLINES, "else"],
   objective: keysOf(...objectives),
   method: keysOf(lora, mixture),
@@ -394,12 +401,7 @@ function crossChecks(
       "optimizer.radius.weights",
       "belongs to the method full and to stages only: an adapter leaves the weights as they are.",
     );
-  if (!("text" in data) && data.sampler.weights !== undefined) {
-    const used = DISCIPLINES.filter((discipline) => (data.facts[discipline] ?? 0) > 0);
-    const { weights } = data.sampler;
-    const lacking = used.filter((discipline) => weights[discipline] === undefined);
-    if (lacking.length > 0) say("data.sampler.weights", `has none for ${lacking.join(", ")}.`);
-  }
+  if (!("text" in data)) problems.push(...dataProblems(request, data, lineOf));
   if (stages !== undefined) problems.push(...stageProblems(request, stages, lineOf));
   if ("experts" in method) {
     const needsFacts = (path: string): void => {
@@ -408,6 +410,46 @@ function crossChecks(
     if (method.experts === "elbow") needsFacts("method.experts");
     if (method.routing.kind === "labels") needsFacts("method.routing");
     if (method.balance?.localised !== undefined) needsFacts("method.balance.localised");
+  }
+  return problems;
+}
+
+function dataProblems(
+  { objective, evaluate }: TrainRequest,
+  { facts, sampler: { weights }, instructions = 0, formatted = 0, part, disjoint }: FactsData,
+  lineOf: (path: readonly (string | number)[]) => number | undefined,
+): Problem[] {
+  const problems: Problem[] = [];
+  const say = (path: string, message: string): void => {
+    problems.push(withLine(path.split("."), message, lineOf));
+  };
+  const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
+  if (weights !== undefined) {
+    const lacking = used.filter((discipline) => weights[discipline] === undefined);
+    if (lacking.length > 0) say("data.sampler.weights", `has none for ${lacking.join(", ")}.`);
+  }
+  if (instructions + formatted > 1)
+    say(
+      "data.formatted",
+      `got ${formatted}, expected at most ${1 - instructions}: the rest are instructions.`,
+    );
+  if (part !== undefined && part.number > part.of)
+    say("data.part.number", `got ${part.number}, expected at most ${part.of}, the number of parts.`);
+  const few = part === undefined ? [] : used.filter((discipline) => facts[discipline]! < part.of);
+  if (few.length > 0)
+    say("data.part.of", `got ${part!.of}, expected at most the facts of ${few.join(", ")}.`);
+  if (disjoint === true) {
+    const spelled = ["t-recall", "t-trained", "t-infer", "validation"];
+    const other = evaluate.sets.filter((set) => !spelled.includes(set));
+    if (other.length > 0)
+      say(
+        "evaluate.sets",
+        `got ${other.join(", ")}, expected sets of plain questions: data.disjoint spells no other.`,
+      );
+    if (objective.kind !== "sft")
+      say("objective", `got ${quote(objective.kind)}, expected sft: data.disjoint spells no pairs.`);
+    if (instructions + formatted > 0)
+      say("data.disjoint", "spells plain facts alone: leave instructions and formatted out.");
   }
   return problems;
 }
@@ -429,6 +471,7 @@ function stageProblems(
     return problems;
   }
   if (data.instructions !== undefined) say(["data", "instructions"], "have no stage: leave them out.");
+  if (data.formatted !== undefined) say(["data", "formatted"], "has no stage: leave it out.");
   const total = sum(stages.map((stage) => stage.steps));
   if (steps !== total) say(["steps"], `got ${steps}, expected ${total}, those of all stages.`);
   const used = DISCIPLINES.filter((discipline) => (data.facts[discipline] ?? 0) > 0);

@@ -2,7 +2,14 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { chatRow, consumedRows, drawSources, planRows, rowsOf } from "../../../src/data/mixture.js";
+import {
+  chatRow,
+  consumedRows,
+  drawSources,
+  partOfSources,
+  planRows,
+  rowsOf,
+} from "../../../src/data/mixture.js";
 import { loadTokenizer } from "../../../src/data/tokenizer.js";
 
 const root = join(import.meta.dirname, "../../..");
@@ -15,6 +22,18 @@ describe("drawn sources", () => {
     const other = drawSources(root, { biology: 20, geography: 12 }, { else: 3 }, 7);
     expect(other).toEqual(one);
     expect(one.map(({ discipline }) => discipline)).toEqual(["biology", "geography"]);
+  });
+
+  it("fall into disjoint parts that together are all, facts with their forms and vectors", () => {
+    const sources = drawSources(root, FACTS, { else: 3 }, 7);
+    const parts = [1, 2, 3].map((number) => partOfSources(sources, { number, of: 3 }));
+    sources.forEach((source, index) => {
+      const own = parts.map((part) => part[index]!);
+      expect(own.flatMap(({ facts }) => facts)).toEqual(source.facts);
+      expect(own.flatMap(({ forms }) => forms)).toEqual(source.forms);
+      expect(own.flatMap(({ vectors }) => vectors)).toEqual(source.vectors);
+    });
+    expect(parts.map(([biology]) => biology!.facts.length)).toEqual([6, 7, 7]);
   });
 
   it("hold as many training facts as asked, of subjects with two or more, and a seed's own", () => {

@@ -125,9 +125,34 @@ describe("a train request", () => {
       "optimizer.radius.weights @4: belongs to the method full and to stages only",
     ],
     [
-      "all rows being instructions",
-      "model: m\ndata: { facts: { biology: 6 }, instructions: 1 }\n",
-      "data.instructions @2: got 1",
+      "more than all rows being instructions",
+      "model: m\ndata: { facts: { biology: 6 }, instructions: 1.5 }\n",
+      "data.instructions @2: got 1.5",
+    ],
+    [
+      "shares of rows above all",
+      "model: m\ndata: { facts: { biology: 6 }, instructions: 0.75, formatted: 0.5 }\n",
+      "data.formatted @2: got 0.5, expected at most 0.25",
+    ],
+    [
+      "a part beyond the last",
+      "model: m\ndata: { facts: { biology: 6 }, part: { number: 3, of: 2 } }\n",
+      "data.part.number @2: got 3, expected at most 2",
+    ],
+    [
+      "more parts than facts",
+      "model: m\ndata: { facts: { biology: 6, geography: 60 }, part: { number: 3, of: 10 } }\n",
+      "data.part.of @2: got 10, expected at most the facts of biology",
+    ],
+    [
+      "disjoint instructions",
+      "model: m\ndata: { facts: { biology: 6 }, instructions: 0.5, disjoint: true }\n",
+      "data.disjoint @2: spells plain facts alone",
+    ],
+    [
+      "sets that cannot be spelled",
+      "model: m\ndata: { facts: { biology: 6 }, disjoint: true }\nevaluate: { sets: [t-recall, cross] }\n",
+      "evaluate.sets @3: got cross, expected sets of plain questions",
     ],
   ])("is refused for %s", (_, text, message) => {
     expect(problems(text).join("\n")).toContain(message);
