@@ -68,6 +68,7 @@ export type { Logits } from "./commands/logits.js";
 export type { RunList } from "./commands/runs.js";
 export type { DataReport, DisciplineSummary, RelationSummary } from "./commands/data.js";
 export type { Study } from "./study/study.js";
+export type { PilotFindings } from "./laws/pilot.js";
 export type { Law } from "./laws/law.js";
 export type { Evidence } from "./laws/evidence.js";
 export type { Verdict } from "./laws/judge.js";

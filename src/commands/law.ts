@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { LawbookError, mismatch } from "../core/errors.js";
 import { renderPng, renderSvg } from "../figures/render.js";
@@ -10,8 +10,9 @@ import { findLaw, LAWS } from "../laws/list.js";
 import { pilotSeeds, purposeOf } from "../laws/seeds.js";
 import { closeUnderParents } from "../study/records.js";
 import { runStudy } from "../study/run.js";
-import { conclude, readStudy, type Study, writeStudy } from "../study/study.js";
+import { conclude, familyPs, readStudy, type Study, writeStudy } from "../study/study.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+import { jobsOf } from "./jobs.js";
 
 /** `lawbook law N`: evidence, figure and verdict of a law, from committed records or from new runs. */
 export const lawCommand: CommandSpec<Study> = command({
@@ -62,10 +63,7 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   const folder = join(context.root, "reports", law.rule.law);
   const seeds =
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
-  const { jobs } = args.flags;
-  if (jobs !== undefined && !(Number.isSafeInteger(jobs) && Number(jobs) >= 1)) {
-    throw new LawbookError("usage", mismatch("--jobs", jobs, "a whole number of at least 1"));
-  }
+  const jobs = jobsOf(args);
   let study: Study;
   if (args.flags["fresh"] === true) {
     const all = seeds ?? law.rule.seeds;
@@ -80,18 +78,18 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
           total,
           ...(loss === undefined ? {} : { values: { loss } }),
         }),
-      ...(jobs === undefined ? {} : { jobs: Number(jobs) }),
+      ...(jobs === undefined ? {} : { jobs }),
     });
   } else {
     study = readStudy(folder);
-    if (seeds !== undefined) study = restrict(study, seeds);
+    if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }
   if (args.flags["accept"] === true) await writeStudy(folder, study);
   return study;
 }
 
 /** The part of a study that some of its seeds make. */
-function restrict(study: Study, seeds: readonly number[]): Study {
+function restrict(study: Study, seeds: readonly number[], others: readonly number[]): Study {
   const absent = seeds.filter((seed) => !study.evidence.seeds.includes(seed));
   if (absent.length > 0) {
     throw new LawbookError(
@@ -106,6 +104,7 @@ function restrict(study: Study, seeds: readonly number[]): Study {
   return conclude(
     study.law,
     closeUnderParents(chosen, (id) => study.records.find((record) => record.id === id)),
+    others,
   );
 }
 

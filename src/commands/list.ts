@@ -12,6 +12,7 @@ import { lawCommand } from "./law.js";
 import { logitsCommand } from "./logits.js";
 import { mergeCommand } from "./merge.js";
 import { partitionCommand } from "./partition.js";
+import { pilotCommand } from "./pilot.js";
 import { replayCommand } from "./replay.js";
 import { retrainCommand } from "./retrain.js";
 import { runsCommand } from "./runs.js";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   dataCommand,
   deviceCommand,
   lawCommand,
+  pilotCommand,
   retrainCommand,
   replayCommand,
   kernelCommand,

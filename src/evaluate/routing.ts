@@ -5,6 +5,7 @@ import { concat } from "../compute/ops/shape.js";
 import { ln, mean } from "../core/math.js";
 import { attentionBias, packRows, placeRows, type Row } from "../data/batches.js";
 import { decoder, decoderInput } from "../model/decoder.js";
+import { type ExpertSimilarity, expertSimilarity } from "./expert-similarity.js";
 import { type Network, networkFeeds, networkInput, networkValues } from "../model/network.js";
 
 /** Where the routers of a mixture send the tokens of each label. */
@@ -15,6 +16,8 @@ export interface RoutingStatistics {
   readonly mutualInformation: number;
   /** The same of each block of the decoder, from the first. */
   readonly byBlock: readonly number[];
+  /** How alike the experts are. */
+  readonly similarity: ExpertSimilarity;
 }
 
 /** Rows of one batch. */
@@ -100,6 +103,7 @@ export async function routingStatistics(
     ),
     mutualInformation: mean(information),
     byBlock: blocks.map((block) => mean(information.filter((_, router) => routers[router]!.block === block))),
+    similarity: expertSimilarity(network.adapter.weights),
   };
 }
 

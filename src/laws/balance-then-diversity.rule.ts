@@ -14,6 +14,21 @@ export interface BalanceThenDiversitySettings {
   /** Each of the four other disciplines. */
   readonly large: { readonly facts: number; readonly wordings: number };
   readonly control: { readonly smallFacts: number; readonly largeWordings: number };
+  /** Run on some of the seeds, and judged by nothing. */
+  readonly grid: {
+    readonly seeds: readonly number[];
+    /** Rows of a large discipline for each of the small one, by its facts and wordings. */
+    readonly imbalance: readonly {
+      readonly rows: number;
+      readonly facts: number;
+      readonly wordings: number;
+    }[];
+    readonly temperature: number;
+    readonly cap: number;
+    /** Wordings and facts of the small discipline at the imbalance of the compared arms. */
+    readonly wordings: readonly number[];
+    readonly facts: readonly number[];
+  };
 }
 
 /** A rule of Law 1. */
@@ -27,6 +42,7 @@ export const balanceThenDiversityRule: BalanceThenDiversityRule = {
   source: "arXiv 2602.11215, abstract",
   unit: "seed: draws facts, phrasings and order; rotates the small discipline",
   device: "reference",
+  base: { model: "xs-instruct", parameters: 382_656 },
   seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   arms: { treatment: "balanced+diversity", comparator: "balanced" },
   at: { rows: "48:1" },
@@ -47,11 +63,24 @@ export const balanceThenDiversityRule: BalanceThenDiversityRule = {
       steps: 400,
       batch: 32,
       tokens: 96,
-      optimizer: { lr: 0.005, decay: 0, clip: 1 },
+      optimizer: { lr: 0.008, decay: 0, clip: 1 },
       schedule: { kind: "cosine", warmup: 20, floor: 0.1 },
     },
     small: { disciplines: ["geography", "biology"], facts: 60, wordings: { copies: 1, diverse: 16 } },
     large: { facts: 240, wordings: 12 },
     control: { smallFacts: 120, largeWordings: 24 },
+    grid: {
+      seeds: [1, 2, 3],
+      imbalance: [
+        { rows: 1, facts: 60, wordings: 1 },
+        { rows: 4, facts: 240, wordings: 1 },
+        { rows: 12, facts: 240, wordings: 3 },
+        { rows: 48, facts: 240, wordings: 12 },
+      ],
+      temperature: 3.33,
+      cap: 16,
+      wordings: [1, 2, 4, 8, 16],
+      facts: [30, 60, 120],
+    },
   },
 };

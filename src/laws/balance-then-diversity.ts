@@ -1,7 +1,14 @@
-import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
-import type { Discipline } from "../runs/request.js";
-import { ARMS, armsOf, largeDisciplines, smallDiscipline } from "./balance-then-diversity-arms.js";
+import type { EvaluationSet, TrainRequest } from "../runs/request.js";
+import {
+  ARMS,
+  armsOf,
+  gridArm,
+  gridOf,
+  largeDisciplines,
+  SAMPLERS,
+  smallDiscipline,
+} from "./balance-then-diversity-arms.js";
 import { balanceThenDiversityChart } from "./balance-then-diversity-figure.js";
 import { type BalanceThenDiversityRule, balanceThenDiversityRule } from "./balance-then-diversity.rule.js";
 import {
@@ -9,11 +16,18 @@ import {
   armEvidence,
   contrast,
   type Evidence,
+  type Grid,
+  gridPoint,
+  macroScore,
   matchRuns,
+  type Measure,
   provenance,
+  type RunsBySeed,
+  runsOfArm,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
+import type { Pilot } from "./pilot.js";
 
 const TITLE = "Balance-then-Diversity";
 const RECALL = "strict t-recall of the small discipline";
@@ -25,6 +39,8 @@ export function balanceThenDiversityUnder(rule: BalanceThenDiversityRule): Law<B
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
+    grid: (seed) => gridOf(rule, seed),
+    pilot: pilotOf(rule),
     evidence: (records) => evidenceOf(rule, records),
     chart: (evidence, verdict) => balanceThenDiversityChart(rule, TITLE, evidence, verdict),
   };
@@ -34,15 +50,47 @@ export function balanceThenDiversityUnder(rule: BalanceThenDiversityRule): Law<B
 export const balanceThenDiversity: Law<BalanceThenDiversityRule> =
   balanceThenDiversityUnder(balanceThenDiversityRule);
 
+/** Learning rates of both balanced arms, which are trained alike, for the small discipline; that discipline alone as gate. */
+function pilotOf(rule: BalanceThenDiversityRule): Pilot {
+  const trial = (seed: number, arm: string, lr: number): TrainRequest => {
+    const request = armsOf(rule, seed)[arm] as TrainRequest;
+    return { ...request, optimizer: { ...request.optimizer, lr }, evaluate: { sets: ["validation"] } };
+  };
+  return {
+    seeds: [101],
+    inRule: { "both balanced arms": `lr ${rule.settings.training.optimizer.lr}` },
+    trials: (seed) => ({
+      "both balanced arms": Object.fromEntries(
+        [0.003, 0.005, 0.008].map((lr) => [
+          `lr ${lr}`,
+          [ARMS.copies, ARMS.diverse].map((arm) => trial(seed, arm, lr)),
+        ]),
+      ),
+    }),
+    chosenBy: { set: "validation", key: "strict", groups: (seed) => [smallDiscipline(rule, seed)] },
+    gate: (seed) => ({ [ARMS.alone]: armsOf(rule, seed)[ARMS.alone]! }),
+  };
+}
+
 function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns((seed) => armsOf(rule, seed), records);
+  const runs = matchRuns(
+    (seed) => armsOf(rule, seed),
+    records,
+    (seed) => gridOf(rule, seed),
+  );
   const seeds = [...runs.keys()];
   const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
   const units = seeds.map((seed) => smallDiscipline(rule, seed));
+  const measure = (name: string, set: EvaluationSet): Measure => ({
+    name,
+    key: "strict",
+    score: (run, index) => scoreOf(run, set, units[index]!),
+    fed: (index) => units[index]!,
+  });
   const recall = (arm: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
-    armEvidence({ arm, role, measure: RECALL }, runsOf(arm), units, "t-recall");
+    armEvidence(arm, role, measure(RECALL, "t-recall"), runsOf(arm));
   const trained = (arm: string): ArmEvidence =>
-    armEvidence({ arm, role: "control", measure: TRAINED }, runsOf(arm), units, "t-trained");
+    armEvidence(arm, "control", measure(TRAINED, "t-trained"), runsOf(arm));
 
   const proportional = recall(ARMS.proportional);
   const copies = recall(ARMS.copies);
@@ -52,7 +100,9 @@ function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[
   const references = [recall(ARMS.alone, "reference"), recall(ARMS.instruct, "reference")];
   const large = (arm: string): { arm: string; values: number[] } => ({
     arm,
-    values: runsOf(arm).map((run, index) => macro(run, largeDisciplines(rule, seeds[index]!))),
+    values: runsOf(arm).map(
+      (run, index) => macroScore(run, "t-recall", largeDisciplines(rule, seeds[index]!)).strict,
+    ),
   });
   const [balancedClaim, largeClaim] = rule.secondary as [string, string];
   return {
@@ -70,9 +120,39 @@ function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[
         large(ARMS.proportional),
       ),
     ],
+    grids: gridsOf(rule, runs),
+    matrices: [],
+    numbers: [],
   };
 }
 
-function macro(run: RunRecord, disciplines: readonly Discipline[]): number {
-  return mean(disciplines.map((discipline) => scoreOf(run, "t-recall", discipline).strict));
+/** The dials of the grid; none where no seed has them. */
+function gridsOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): Grid[] {
+  const { grid } = rule.settings;
+  const measure: Measure = {
+    name: RECALL,
+    key: "strict",
+    score: (run) => scoreOf(run, "t-recall", smallDiscipline(rule, run.request.seed)),
+  };
+  const dial = (name: string, x: string, values: readonly number[], designs: readonly string[]): Grid => ({
+    name,
+    measure: RECALL,
+    x,
+    points: designs.flatMap((design) =>
+      values.map((value) =>
+        gridPoint(design, value, measure, runsOfArm(runs, gridArm(name, value, design), grid.seeds)),
+      ),
+    ),
+  });
+  if (runsOfArm(runs, gridArm("wordings", grid.wordings[0]!, "balanced+diversity")).size === 0) return [];
+  return [
+    dial(
+      "rows",
+      "rows of a large discipline per row of the small one",
+      grid.imbalance.map(({ rows }) => rows),
+      SAMPLERS,
+    ),
+    dial("wordings", "wordings of a fact of the small discipline", grid.wordings, ["balanced+diversity"]),
+    dial("facts", "facts of the small discipline", grid.facts, ["balanced", "balanced+diversity"]),
+  ];
 }

@@ -1,9 +1,10 @@
 import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, quote } from "../core/errors.js";
-import { mean } from "../core/math.js";
+import { mean, sum } from "../core/math.js";
 import { type Interval, signFlipTest, standardDeviation, tInterval } from "../core/statistics.js";
 import type { Consumed, RunRecord, Score } from "../runs/record.js";
-import type { Discipline, EvaluationSet, TrainRequest } from "../runs/request.js";
+import type { Discipline, EvaluationSet } from "../runs/request.js";
+import { type Arms, armsBefore, waves, withRuns } from "./arms.js";
 import type { LawRule } from "./law.js";
 import { type Purpose, purposeOf } from "./seeds.js";
 
@@ -24,13 +25,15 @@ export interface ArmEvidence extends Sample {
   readonly role: "arm" | "control" | "reference";
   /** Which score, for example "strict t-recall of the small discipline". */
   readonly measure: string;
-  /** Lenient accuracy of the same questions, mean over seeds. */
+  /** Strict and lenient accuracy of the same questions, mean over seeds. */
+  readonly strict: number;
   readonly lenient: number;
   /** Score of the commonest answer and of guessing, mean over seeds. */
   readonly majority: number;
   readonly chance: number;
-  /** Tokens fed a run, mean over seeds. */
+  /** Tokens fed a run and parameters that it trained, mean over seeds. */
   readonly tokens: number;
+  readonly parameters: number;
   /** What was fed of the scored discipline, mean over seeds; null where nothing was. */
   readonly consumed: Consumed | null;
   /** The records behind the values, in the order of the seeds. */
@@ -48,6 +51,35 @@ export interface Contrast extends Sample {
   readonly p: number;
 }
 
+/** One point of a grid. */
+export interface GridPoint extends Sample {
+  /** What the points of one line have in common. */
+  readonly design: string;
+  readonly x: number;
+  /** The seeds behind the values: a grid may be run on some of the law's seeds. */
+  readonly seeds: readonly number[];
+  readonly runs: readonly string[];
+  /** Trainable parameters, mean over seeds. */
+  readonly parameters: number;
+}
+
+/** Arms along a dial, for example the imbalance or the rank; told with intervals, judged by nothing. */
+export interface Grid {
+  readonly name: string;
+  readonly measure: string;
+  /** What x is. */
+  readonly x: string;
+  readonly points: readonly GridPoint[];
+}
+
+/** Values of rows and columns, for example how often the router sends a discipline to an expert; means over seeds. */
+export interface Matrix {
+  readonly name: string;
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  readonly values: readonly (readonly number[])[];
+}
+
 /** What the records say about a law, before any judgement. */
 export interface Evidence {
   readonly law: string;
@@ -63,30 +95,42 @@ export interface Evidence {
   readonly base: {
     readonly model: string;
     readonly sha256: string;
-    /** Largest number of trainable parameters of a run; with full fine-tuning the size of the model. */
+    /** Parameters of the model. */
     readonly parameters: number;
     readonly engine: number;
   };
+  /** Every model that a run started from. */
+  readonly models: readonly { readonly model: string; readonly sha256: string; readonly engine: number }[];
   readonly arms: readonly ArmEvidence[];
   readonly primary: Contrast;
   readonly control: Contrast;
   readonly secondary: readonly Contrast[];
+  readonly grids: readonly Grid[];
+  readonly matrices: readonly Matrix[];
+  /** Numbers without an arm, for example a ratio of spreads with its interval. */
+  readonly numbers: readonly {
+    readonly name: string;
+    readonly value: number;
+    readonly interval: Interval | null;
+  }[];
   /** Ids of diverged runs; they score 0 and stay in. */
   readonly diverged: readonly string[];
   /** Number of runs, and the sum over them of tokens times trainable parameters. */
   readonly cost: { readonly runs: number; readonly tokenParameters: number };
 }
 
-/** The runs of each seed, by arm. */
+/** The runs of each seed, by arm; a seed may lack arms that other seeds have. */
 export type RunsBySeed = ReadonlyMap<number, Readonly<Record<string, RunRecord>>>;
 
 /**
  * Finds the record of every arm of every seed by the request itself, so that no label can be wrong. A seed counts
- * when it has any arm; it must then have all. Records that belong to no arm (parents) are passed over.
+ * when it has any arm; it must then have all. Arms of a grid come with a seed that has all of them. Records that belong
+ * to no arm are passed over.
  */
 export function matchRuns(
-  arms: (seed: number) => Readonly<Record<string, TrainRequest>>,
+  arms: (seed: number) => Arms,
   records: readonly RunRecord[],
+  grid: (seed: number) => Arms = () => ({}),
 ): RunsBySeed {
   const byRequest = new Map<string, RunRecord>();
   for (const record of records) {
@@ -104,10 +148,18 @@ export function matchRuns(
   const seeds = [...new Set(records.map((record) => record.request.seed))].sort((a, b) => a - b);
   const found = new Map<number, Readonly<Record<string, RunRecord>>>();
   for (const seed of seeds) {
-    const requests = Object.entries(arms(seed));
-    const runs = requests.map(([arm, request]) => [arm, byRequest.get(canonicalJson(request))] as const);
-    const missing = runs.filter(([, record]) => record === undefined).map(([arm]) => arm);
-    if (missing.length === requests.length) continue;
+    const compared = arms(seed);
+    const wanted = { ...compared, ...grid(seed) };
+    const runs: Record<string, RunRecord> = {};
+    for (const arm of waves(wanted).flat()) {
+      if (armsBefore(wanted[arm]!).some((other) => runs[other] === undefined)) continue;
+      const request = withRuns(wanted[arm]!, (other) => runs[other]!.id);
+      const record = byRequest.get(canonicalJson(request));
+      if (record !== undefined) runs[arm] = record;
+    }
+    const names = Object.keys(compared);
+    const missing = names.filter((arm) => runs[arm] === undefined);
+    if (missing.length === names.length) continue;
     if (missing.length > 0) {
       throw new LawbookError(
         "missing",
@@ -118,7 +170,9 @@ export function matchRuns(
         },
       );
     }
-    found.set(seed, Object.fromEntries(runs) as Record<string, RunRecord>);
+    const all = Object.keys(wanted);
+    const kept = all.every((arm) => runs[arm] !== undefined) ? all : names;
+    found.set(seed, Object.fromEntries(kept.map((arm) => [arm, runs[arm]!])));
   }
   if (found.size === 0) {
     throw new LawbookError(
@@ -132,9 +186,9 @@ export function matchRuns(
   return found;
 }
 
-/** The score of one discipline. A diverged run scores 0; a finished run without the score is an error. */
-export function scoreOf(record: RunRecord, set: EvaluationSet, discipline: Discipline): Score {
-  const score = record.result.scores[set]?.[discipline];
+/** The score of one group of questions, mostly a discipline. A diverged run scores 0; a finished run without the score is an error. */
+export function scoreOf(record: RunRecord, set: EvaluationSet, group: string): Score {
+  const score = record.result.scores[set]?.[group];
   if (record.outcome === "diverged") {
     return {
       ...(score ?? { majority: 0, chance: 0, questions: 0 }),
@@ -149,11 +203,26 @@ export function scoreOf(record: RunRecord, set: EvaluationSet, discipline: Disci
       mismatch(
         `Record ${record.id}, scores.${set}`,
         Object.keys(record.result.scores[set] ?? {}),
-        quote(discipline),
+        quote(group),
       ),
     );
   }
   return score;
+}
+
+/** Several disciplines as one score, each counting alike; questions are summed. */
+export function macroScore(record: RunRecord, set: EvaluationSet, groups: readonly string[]): Score {
+  const scores = groups.map((group) => scoreOf(record, set, group));
+  const of = (key: "strict" | "lenient" | "majority" | "chance" | "logLikelihood"): number =>
+    mean(scores.map((score) => score[key]));
+  return {
+    strict: of("strict"),
+    lenient: of("lenient"),
+    majority: of("majority"),
+    chance: of("chance"),
+    logLikelihood: of("logLikelihood"),
+    questions: sum(scores.map(({ questions }) => questions)),
+  };
 }
 
 /** Mean, deviation and interval of one value a seed. */
@@ -185,23 +254,39 @@ export function contrast(
   };
 }
 
-/** How one arm scored over the seeds: its runs, and the discipline scored under each, in their order. */
+/** What is measured of a run: a score, and which of its numbers counts. */
+export interface Measure {
+  readonly name: string;
+  readonly key: "strict" | "lenient";
+  /** `index`: place of the run's seed. */
+  score(run: RunRecord, index: number): Score;
+  /** The discipline whose rows are counted; left out: none are. */
+  fed?(index: number): Discipline;
+}
+
+/** How one arm scored over the seeds; its runs in their order. */
 export function armEvidence(
-  identity: Pick<ArmEvidence, "arm" | "role" | "measure">,
+  arm: string,
+  role: ArmEvidence["role"],
+  measure: Measure,
   runs: readonly RunRecord[],
-  disciplines: readonly Discipline[],
-  set: EvaluationSet,
 ): ArmEvidence {
-  const scores = runs.map((run, index) => scoreOf(run, set, disciplines[index]!));
-  const fed = runs.flatMap((run, index) => run.result.consumed[disciplines[index]!] ?? []);
+  const scores = runs.map((run, index) => measure.score(run, index));
+  const { fed: fedOf } = measure;
+  const fed =
+    fedOf === undefined ? [] : runs.flatMap((run, index) => run.result.consumed[fedOf(index)] ?? []);
   const of = (key: keyof Consumed): number => mean(fed.map((one) => one[key]));
   return {
-    ...identity,
-    ...sample(scores.map((score) => score.strict)),
+    arm,
+    role,
+    measure: measure.name,
+    ...sample(scores.map((score) => score[measure.key])),
+    strict: mean(scores.map((score) => score.strict)),
     lenient: mean(scores.map((score) => score.lenient)),
     majority: mean(scores.map((score) => score.majority)),
     chance: mean(scores.map((score) => score.chance)),
     tokens: mean(runs.map((run) => run.result.tokens)),
+    parameters: mean(runs.map((run) => run.result.parameters)),
     consumed:
       fed.length < runs.length
         ? null
@@ -216,26 +301,71 @@ export function armEvidence(
   };
 }
 
-/** What every law's evidence holds besides its arms and contrasts. Throws where runs start from different models. */
+/** One point of a grid: the runs of an arm, on the seeds that have it. */
+export function gridPoint(
+  design: string,
+  x: number,
+  measure: Measure,
+  runs: ReadonlyMap<number, RunRecord>,
+): GridPoint {
+  const records = [...runs.values()];
+  return {
+    design,
+    x,
+    ...sample(records.map((run, index) => measure.score(run, index)[measure.key])),
+    seeds: [...runs.keys()],
+    runs: records.map((run) => run.id),
+    parameters: mean(records.map((run) => run.result.parameters)),
+  };
+}
+
+/** The runs of an arm by seed, on the seeds that have it, or on some of them. */
+export function runsOfArm(
+  runs: RunsBySeed,
+  arm: string,
+  seeds: readonly number[] = [...runs.keys()],
+): Map<number, RunRecord> {
+  return new Map(
+    [...runs].flatMap(([seed, arms]) =>
+      arms[arm] === undefined || !seeds.includes(seed) ? [] : [[seed, arms[arm]]],
+    ),
+  );
+}
+
+/** What every law's evidence holds besides its arms and contrasts. Throws where runs start from different models of one name. */
 export function provenance(
   rule: LawRule,
   runs: RunsBySeed,
   records: readonly RunRecord[],
 ): Pick<
   Evidence,
-  "law" | "number" | "rule" | "records" | "purpose" | "seeds" | "base" | "diverged" | "cost"
+  "law" | "number" | "rule" | "records" | "purpose" | "seeds" | "base" | "models" | "diverged" | "cost"
 > {
   const seeds = [...runs.keys()];
   const all = [...runs.values()].flatMap((arms) => Object.values(arms));
-  const roots = records.filter((record) => record.inputs.parents.length === 0);
-  const bases = new Map(
-    roots.map(({ engine, inputs: { model } }) => [canonicalJson({ engine, model }), { engine, model }]),
-  );
-  const [base] = bases.values();
-  if (base === undefined || bases.size !== 1) {
+  const used = new Map<
+    string,
+    { readonly model: string; readonly sha256: string; readonly engine: number }
+  >();
+  for (const { engine, inputs } of records.filter((record) => record.inputs.parents.length === 0)) {
+    used.set(canonicalJson({ engine, model: inputs.model }), {
+      model: inputs.model.name,
+      sha256: inputs.model.sha256,
+      engine,
+    });
+  }
+  const models = [...used.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
+  const base = models.find(({ model }) => model === rule.base.model);
+  const names = new Set(models.map(({ model }) => model));
+  const engines = new Set(records.map(({ engine }) => engine));
+  if (base === undefined || names.size !== models.length || engines.size !== 1) {
     throw new LawbookError(
       "record-damaged",
-      mismatch("Base models and engines of the records", [...bases.keys()], "one model and one engine"),
+      mismatch(
+        "Base models and engines of the records",
+        [...used.keys()],
+        `one engine, and one model of each name, ${rule.base.model} among them`,
+      ),
       { hint: "Run the study again with --fresh." },
     );
   }
@@ -247,13 +377,9 @@ export function provenance(
     records: sha256(sorted.map((record) => `${canonicalJson(record)}\n`).join("")),
     purpose: purposeOf(rule, seeds),
     seeds,
-    base: {
-      model: base.model.name,
-      sha256: base.model.sha256,
-      parameters: Math.max(...roots.map((record) => record.result.parameters)),
-      engine: base.engine,
-    },
-    diverged: all.filter((record) => record.outcome === "diverged").map((record) => record.id),
+    base: { ...base, parameters: rule.base.parameters },
+    models,
+    diverged: [...new Set(all.filter((record) => record.outcome === "diverged").map((record) => record.id))],
     cost: {
       runs: records.length,
       tokenParameters: records.reduce((total, { result }) => total + result.tokens * result.parameters, 0),

@@ -3,13 +3,20 @@ import type { Contrast, Evidence } from "./evidence.js";
 import { FEWEST_PAIRS, type Verdict, type VerdictWord } from "./judge.js";
 
 /** A shape for each verdict, so that it is not told by colour or word alone. */
-const SHAPES: Readonly<Record<VerdictWord, string>> = {
+export const VERDICT_SHAPES: Readonly<Record<VerdictWord, string>> = {
   supported: "\u25cf",
   contradicted: "\u2715",
   "not supported": "\u25cb",
   inconclusive: "\u25d0",
   "not a test": "\u25a1",
 };
+
+/** Qwen2.5-7B-Instruct, the model of the source of the four laws. */
+const SOURCE_PARAMETERS = 7e9;
+/** Letters of a line under a title. */
+const CAPTION_LETTERS = 118;
+/** Below this smallest effect of interest a third decimal is shown. */
+const FINE = 0.05;
 
 /** "● Law 1, Balance-then-Diversity: supported (10 seeds)". */
 export function verdictTitle(title: string, evidence: Evidence, verdict: Verdict): string {
@@ -20,18 +27,73 @@ export function verdictTitle(title: string, evidence: Evidence, verdict: Verdict
       : verdict.seedsToDecide === null
         ? ""
         : `, about ${verdict.seedsToDecide} would decide`;
-  return `${SHAPES[verdict.word]} Law ${verdict.number}, ${title}: ${verdict.word} (${seeds}${need})`;
+  return `${shapedWord(verdict.word, lawName(verdict.number, title))} (${seeds}${need})`;
 }
 
-/** Two decimals with a sign, for example "+0.41". */
-export function signed(value: number): string {
-  const text = value.toFixed(2);
+/** "● supported", or with a name "● Law 1, Balance-then-Diversity: supported". */
+export function shapedWord(word: VerdictWord, name?: string): string {
+  return `${VERDICT_SHAPES[word]} ${name === undefined ? "" : `${name}: `}${word}`;
+}
+
+/** "Law 1, Balance-then-Diversity"; number 0 is a claim and 5 upwards no law. */
+export function lawName(number: number, title: string): string {
+  return number === 0 ? `Claim 0, ${title}` : number <= 4 ? `Law ${number}, ${title}` : title;
+}
+
+/**
+ * What stands under every law's title: the effect with its p-values, the control, the setting in the law's words, what
+ * the marks are, and how far the scale is from the source. `contrast` names the difference, for example "Diverse minus
+ * copies"; `setting` is one or more sentences.
+ */
+export function caption(
+  evidence: Evidence,
+  verdict: Verdict,
+  words: { readonly contrast: string; readonly setting: string },
+): string[] {
+  const digits = digitsOf(verdict.sesoi);
+  return [
+    `${words.contrast}: ${effectText(evidence.primary, digits)}; p ${pText(verdict.p)}, Holm-adjusted ${pText(verdict.adjustedP)}.`,
+    `Control: ${effectText(evidence.control, digits)}.`,
+    words.setting,
+    "Small marks: single seeds, the same seed joined by a line. Diamonds: means with 95 % t intervals.",
+    scaleGap(evidence.base),
+  ].flatMap(evenLines);
+}
+
+/** As few lines as fit under a title, of about the same length. */
+function evenLines(text: string): string[] {
+  const lines = Math.ceil(text.length / CAPTION_LETTERS);
+  return wrapped(text, Math.ceil(text.length / lines) + 8).split("\n");
+}
+
+/** The one base model that all of it is conditional on, and how many times larger the source's is. */
+export function scaleGap({ model, parameters }: Pick<Evidence["base"], "model" | "parameters">): string {
+  const times = Number((SOURCE_PARAMETERS / parameters).toPrecision(2)).toFixed(0);
+  return (
+    `Conditional on one base model, ${model}, of ${(parameters / 1e6).toFixed(2)} million parameters; ` +
+    `the source trained one of 7,000 million, ${thousands(times)} times as large.`
+  );
+}
+
+/** Digits in groups of three: "18,000". */
+export function thousands(digits: string | number): string {
+  return String(digits).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Decimals in which effects are shown: 2, or 3 where the smallest effect of interest is below 0.05. */
+export function digitsOf(sesoi: number): number {
+  return sesoi < FINE ? 3 : 2;
+}
+
+/** Two decimals (or as many as given) with a sign, for example "+0.41". */
+export function signed(value: number, digits = 2): string {
+  const text = value.toFixed(digits);
   return Number(text) < 0 ? text.replace("-", "\u2212") : `+${text.replace("-", "")}`;
 }
 
 /** "[+0.26, +0.56]", or "none" for one seed. */
-export function intervalText(interval: Interval | null): string {
-  return interval === null ? "none" : `[${signed(interval.low)}, ${signed(interval.high)}]`;
+export function intervalText(interval: Interval | null, digits = 2): string {
+  return interval === null ? "none" : `[${signed(interval.low, digits)}, ${signed(interval.high, digits)}]`;
 }
 
 /** A p-value with three decimals, "< 0.001" below them. */
@@ -40,11 +102,30 @@ export function pText(p: number): string {
 }
 
 /** "+0.41, 95 % interval [+0.26, +0.56]". */
-export function effectText({ mean, interval }: Pick<Contrast, "mean" | "interval">): string {
-  return `${signed(mean)}, ${interval === null ? "no interval from one seed" : `95 % interval ${intervalText(interval)}`}`;
+export function effectText({ mean, interval }: Pick<Contrast, "mean" | "interval">, digits = 2): string {
+  return `${signed(mean, digits)}, ${interval === null ? "no interval from one seed" : `95 % interval ${intervalText(interval, digits)}`}`;
 }
 
 /** "1 seed", "3 pilot seeds". */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Words in lines of at most `width` letters, for labels under an axis; a longer word stays whole. */
+export function wrapped(text: string, width = 16): string {
+  return text
+    .split("\n")
+    .flatMap((line) => wrapLine(line, width))
+    .join("\n");
+}
+
+function wrapLine(line: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of line.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }

@@ -2,10 +2,13 @@ import { contentId } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { holm, type Interval, tQuantile } from "../core/statistics.js";
 import type { Evidence } from "./evidence.js";
+import { controlFailed, FEWEST_PAIRS, fold, type VerdictWord } from "./fold.js";
 import type { LawRule } from "./law.js";
 
-/** The five words that a judge can say. */
-export type VerdictWord = "supported" | "contradicted" | "not supported" | "inconclusive" | "not a test";
+export { FEWEST_PAIRS, type VerdictWord };
+
+/** The part of the evidence that a verdict follows from. */
+export type Judged = Pick<Evidence, "rule" | "purpose" | "primary" | "control">;
 
 /** A verdict with every number that led to it. */
 export interface Verdict {
@@ -29,77 +32,62 @@ export interface Verdict {
   readonly seedsToDecide: number | null;
 }
 
-/** Fewer pairs than this are not a test. */
-export const FEWEST_PAIRS = 10;
-
-/** Claims in each family of adjusted p-values. */
-const FAMILY_SIZES = { "four-laws-holm": 4 } as const;
+/** Claims in each family of adjusted p-values; the variability claim is adjusted with no other. */
+const FAMILY_SIZES: Readonly<Record<string, number>> = { "four-laws-holm": 4, alone: 1 };
 const MOST_PAIRS = 10_000;
 
 /**
- * Judges evidence by a rule. The first line that holds decides:
- * fewer than 10 pairs, or pilot seeds -> not a test;
- * control interval above 0 and control mean >= SESOI -> not supported;
- * adjusted p <= alpha and mean >= SESOI -> supported;
- * adjusted p <= alpha and mean < 0 -> contradicted;
- * interval entirely below SESOI -> not supported;
- * else inconclusive.
+ * Judges evidence by a rule: the first line of the fold that holds decides.
  * `others`: p-values of the other claims of the family, as far as they are known.
  * Throws where the evidence was gathered under another rule.
  */
-export function judge(rule: LawRule, evidence: Evidence, others: readonly number[] = []): Verdict {
+export function judge(rule: LawRule, evidence: Judged, others: readonly number[] = []): Verdict {
   const ruleId = contentId(rule);
   if (evidence.rule !== ruleId) {
     throw new LawbookError(
       "record-damaged",
       mismatch(`Rule of the evidence of ${rule.law}`, evidence.rule, ruleId),
-      {
-        hint: "Gather the evidence again from the records.",
-      },
+      { hint: "Gather the evidence again from the records." },
     );
   }
-  const { primary, control } = evidence;
-  const pairs = primary.values.length;
-  const controlFailed = control.interval !== null && control.interval.low > 0 && control.mean >= rule.sesoi;
-  const adjustedP = adjust(rule, primary.p, others);
-  const significant = adjustedP <= rule.alpha;
+  const { primary, control, purpose } = evidence;
   const numbers = {
     law: rule.law,
     number: rule.number,
     claim: rule.claim,
-    pairs,
+    pairs: primary.values.length,
     effect: primary.mean,
     interval: primary.interval,
     p: primary.p,
-    adjustedP,
+    adjustedP: adjust(rule, primary.p, others),
     alpha: rule.alpha,
     sesoi: rule.sesoi,
-    control: { effect: control.mean, interval: control.interval, failed: controlFailed },
+    control: { effect: control.mean, interval: control.interval },
   };
-  const say = (word: VerdictWord, because: string, seedsToDecide: number | null = null): Verdict => ({
+  const { word, because } = fold(numbers, purpose).find(({ holds }) => holds)!;
+  return {
     ...numbers,
+    control: { ...numbers.control, failed: controlFailed(numbers) },
     word,
     because,
-    seedsToDecide,
-  });
+    seedsToDecide: word === "inconclusive" ? seedsToDecide(rule, evidence) : null,
+  };
+}
 
-  if (evidence.purpose === "pilot")
-    return say("not a test", "pilot seeds set a study up; only law seeds decide");
-  if (pairs < FEWEST_PAIRS) return say("not a test", `fewer than ${FEWEST_PAIRS} pairs`);
-  if (controlFailed) return say("not supported", "the effect also shows in the control, where it should not");
-  if (significant && primary.mean >= rule.sesoi) {
-    return say("supported", "significant, and at least the smallest effect of interest");
+function familySize({ law, family }: LawRule): number {
+  const size = FAMILY_SIZES[family];
+  if (size === undefined) {
+    throw new LawbookError(
+      "internal",
+      mismatch(`Family of ${law}`, family, `one of ${Object.keys(FAMILY_SIZES).join(", ")}`),
+    );
   }
-  if (significant && primary.mean < 0) return say("contradicted", "significant in the other direction");
-  if (primary.interval !== null && primary.interval.high < rule.sesoi) {
-    return say("not supported", "the whole interval lies below the smallest effect of interest");
-  }
-  return say("inconclusive", "neither an effect nor its absence is shown", seedsToDecide(rule, evidence));
+  return size;
 }
 
 /** Holm-adjusted p of one claim; claims of the family without a p count as 1, the worst case. */
 function adjust(rule: LawRule, p: number, others: readonly number[]): number {
-  const size = FAMILY_SIZES[rule.family];
+  const size = familySize(rule);
   if (others.length > size - 1) {
     throw new LawbookError(
       "internal",
@@ -117,9 +105,9 @@ function adjust(rule: LawRule, p: number, others: readonly number[]): number {
  * k: claims in the family. Deviation: the t quantile stands for the exact test, whose
  * smallest p, 2^(1 - n), lies below alpha / k from 10 pairs on.
  */
-function seedsToDecide(rule: LawRule, evidence: Evidence): number | null {
+function seedsToDecide(rule: LawRule, evidence: Judged): number | null {
   const { mean, deviation } = evidence.primary;
-  const level = rule.alpha / FAMILY_SIZES[rule.family];
+  const level = rule.alpha / familySize(rule);
   const decides = (n: number): boolean => {
     const error = (deviation ?? 0) / Math.sqrt(n);
     const significant = tQuantile(1 - level / 2, n - 1) * error <= Math.abs(mean);

@@ -1,8 +1,9 @@
 import type { Chart } from "../figures/chart.js";
 import type { RunRecord } from "../runs/record.js";
-import type { TrainRequest } from "../runs/request.js";
 import type { TrainInput } from "../runs/schema.js";
+import type { Arms } from "./arms.js";
 import type { Evidence } from "./evidence.js";
+import type { Pilot } from "./pilot.js";
 import type { Verdict } from "./judge.js";
 
 /**
@@ -19,6 +20,8 @@ export interface LawRule<Settings extends object = object> {
   /** What one seed draws. */
   readonly unit: string;
   readonly device: string;
+  /** The model that figures are conditional on, and its size. */
+  readonly base: { readonly model: string; readonly parameters: number };
   /** The law seeds, within 1 to 99. */
   readonly seeds: readonly number[];
   /** The primary contrast: treatment minus comparator, paired by seed. */
@@ -31,7 +34,7 @@ export interface LawRule<Settings extends object = object> {
   readonly test: "sign-flip-exact-two-sided";
   readonly interval: "t95";
   /** The claims whose p-values are adjusted together. */
-  readonly family: "four-laws-holm";
+  readonly family: "four-laws-holm" | "alone";
   /** Largest adjusted p that counts as significant, in (0, 1). */
   readonly alpha: number;
   readonly diverged: string;
@@ -47,7 +50,11 @@ export interface Law<Rule extends LawRule = LawRule> {
   /** Name for titles, for example "Balance-then-Diversity". */
   readonly title: string;
   /** Every run of one seed by name: compared arms, control arms and reference models, each a whole request. */
-  arms(seed: number): Readonly<Record<string, TrainRequest>>;
+  arms(seed: number): Arms;
+  /** Further runs of one seed, told with intervals and judged by nothing; none on most seeds. May start from `arms`. */
+  grid?(seed: number): Arms;
+  /** What was tried before the rule was written. */
+  readonly pilot: Pilot;
   /** A pure function of the records; their order does not matter. */
   evidence(records: readonly RunRecord[]): Evidence;
   chart(evidence: Evidence, verdict: Verdict): Chart;

@@ -1,9 +1,21 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import { balanceThenDiversity } from "./balance-then-diversity.js";
 import type { Law } from "./law.js";
+import { mergeThenAlign } from "./merge-then-align.js";
+import { optimizeThenScale } from "./optimize-then-scale.js";
+import { recipe } from "./recipe.js";
+import { shareThenSpecialize } from "./share-then-specialize.js";
+import { variability } from "./variability.js";
 
 /** Every law that can be run and judged, by number. */
-export const LAWS: readonly Law[] = [balanceThenDiversity];
+export const LAWS: readonly Law[] = [
+  variability,
+  balanceThenDiversity,
+  mergeThenAlign,
+  optimizeThenScale,
+  shareThenSpecialize,
+  recipe,
+] as readonly Law[];
 
 /** A law by its number or its name. Throws `usage`. */
 export function findLaw(key: string | number): Law {

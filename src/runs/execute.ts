@@ -7,7 +7,7 @@ import { contentId } from "../core/canonical.js";
 import type { Device } from "../compute/device.js";
 import { findDevice } from "../compute/devices/list.js";
 import type { Row } from "../data/batches.js";
-import { chatRow, type Source } from "../data/mixture.js";
+import { chatRow, partOfSources, type Source } from "../data/mixture.js";
 import { loadTokenizer, type Tokenizer } from "../data/tokenizer.js";
 import { questions } from "../evaluate/answers.js";
 import { routingStatistics } from "../evaluate/routing.js";
@@ -239,9 +239,27 @@ async function scoreSets(
     progress: (done: number, total: number) => progress?.({ phase: "evaluating", done, total }),
   };
   const scores: { [Set in EvaluationSet]?: Record<string, DisciplineScore> } = {};
-  for (const set of request.evaluate.sets) {
-    const scored = await scoreSet(asking, set, root, sources, request.seed);
+  const { sets, parts } = request.evaluate;
+  for (const set of sets) {
+    const scored =
+      parts === undefined
+        ? await scoreSet(asking, set, root, sources, request.seed)
+        : await scoreParts(parts, sources, (part) => scoreSet(asking, set, root, part, request.seed));
     if (Object.keys(scored).length > 0) scores[set] = scored;
+  }
+  return scores;
+}
+
+/** Scores of equal parts of the facts, as `<discipline>/<part>`. */
+async function scoreParts(
+  of: number,
+  sources: readonly Source[],
+  score: (part: readonly Source[]) => Promise<Record<string, DisciplineScore>>,
+): Promise<Record<string, DisciplineScore>> {
+  const scores: Record<string, DisciplineScore> = {};
+  for (let number = 1; number <= of; number++) {
+    const scored = await score(partOfSources(sources, { number, of }));
+    for (const [name, one] of Object.entries(scored)) scores[`${name}/${number}`] = one;
   }
   return scores;
 }

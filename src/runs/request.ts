@@ -201,6 +201,8 @@ export type EvaluationSet = (typeof EVALUATION_SETS)[number];
 /** What to score at the end of a run. */
 export interface EvaluateRequest {
   readonly sets: readonly EvaluationSet[];
+  /** Scores each of so many equal parts of the facts instead, as `<discipline>/<part>`, at least 2. Left out: all as one. */
+  readonly parts?: number;
 }
 
 /** One merge of models, as `planMerge` takes it. */

@@ -118,7 +118,12 @@ async function trainAgain(
   return again!;
 }
 
-function resolveAgain({ request }: RunRecord, root: string, store: Store): ResolvedRun {
+/** Resolves a request that was resolved before, in whole ids, by what its models and data are now. */
+export function resolveAgain(
+  { request }: Pick<RunRecord, "request">,
+  root: string,
+  store: Store,
+): ResolvedRun {
   if (request.kind === "train") return resolveTrain(request, root, store);
   return resolveMergeAgain(request, { root, store, folders: [root] }).run;
 }

@@ -206,7 +206,12 @@ const trainShape = z.strictObject({
       floor: value.floor ?? (value.kind === "cosine" || value.kind === "wsd" ? 0.1 : 0),
     }))
     .prefault({}),
-  evaluate: z.strictObject({ sets: z.array(z.enum(EVALUATION_SETS)).default(["t-recall"]) }).prefault({}),
+  evaluate: z
+    .strictObject({
+      sets: z.array(z.enum(EVALUATION_SETS)).default(["t-recall"]),
+      parts: z.int().min(2).max(100).optional(),
+    })
+    .prefault({}),
   seed: z.int().min(0).default(1),
   device: z.string().min(1).default("auto"),
 });
@@ -242,7 +247,7 @@ export const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
   "optimizer.rates": ["adapters", "routers", "embeddings"],
   "optimizer.radius": ["weights", "adapters"],
   schedule: ["kind", "warmup", "floor", "decay"],
-  evaluate: ["sets"],
+  evaluate: ["sets", "parts"],
 };
 
 /**
@@ -414,6 +419,9 @@ function crossChecks(
   return problems;
 }
 
+/** Sets of plain questions about facts. */
+const PLAIN_SETS: readonly string[] = ["t-recall", "t-trained", "t-infer", "validation"];
+
 function dataProblems(
   { objective, evaluate }: TrainRequest,
   { facts, sampler: { weights }, instructions = 0, formatted = 0, part, disjoint }: FactsData,
@@ -435,12 +443,23 @@ function dataProblems(
     );
   if (part !== undefined && part.number > part.of)
     say("data.part.number", `got ${part.number}, expected at most ${part.of}, the number of parts.`);
+  const { parts } = evaluate;
+  if (parts !== undefined) {
+    const whole = evaluate.sets.filter((set) => !PLAIN_SETS.includes(set));
+    if (whole.length > 0)
+      say(
+        "evaluate.parts",
+        `got sets ${whole.join(", ")}, expected sets of plain questions: ${PLAIN_SETS.join(", ")}.`,
+      );
+    const small = used.filter((discipline) => facts[discipline]! < parts);
+    if (small.length > 0)
+      say("evaluate.parts", `got ${parts}, expected at most the facts of ${small.join(", ")}.`);
+  }
   const few = part === undefined ? [] : used.filter((discipline) => facts[discipline]! < part.of);
   if (few.length > 0)
     say("data.part.of", `got ${part!.of}, expected at most the facts of ${few.join(", ")}.`);
   if (disjoint === true) {
-    const spelled = ["t-recall", "t-trained", "t-infer", "validation"];
-    const other = evaluate.sets.filter((set) => !spelled.includes(set));
+    const other = evaluate.sets.filter((set) => !PLAIN_SETS.includes(set));
     if (other.length > 0)
       say(
         "evaluate.sets",

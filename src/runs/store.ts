@@ -98,11 +98,13 @@ export function openStore({ root, home, ignoreCommitted = false }: StoreOptions)
   };
 }
 
-/** Committed records by id: every `reports/<law>/records.jsonl` and `datasets/models/records.jsonl`. */
+/** Committed records by id: `records.jsonl` of every law, of every pilot and of the models. */
 export function readCommitted(root: string): Map<string, RunRecord> {
   const files = [
     join(root, "datasets/models/records.jsonl"),
-    ...listFolder(join(root, "reports")).map((law) => join(root, "reports", law, "records.jsonl")),
+    ...[join(root, "reports"), join(root, "reports/pilots")].flatMap((folder) =>
+      listFolder(folder).map((law) => join(folder, law, "records.jsonl")),
+    ),
   ];
   const records = new Map<string, RunRecord>();
   for (const path of files.filter(exists)) {

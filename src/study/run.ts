@@ -1,25 +1,41 @@
+import { join } from "node:path";
+
+import { LawbookError, quote } from "../core/errors.js";
+import { type Arms, armsBefore, waves, withRuns } from "../laws/arms.js";
 import type { Law } from "../laws/law.js";
 import { checkSeeds, type Purpose } from "../laws/seeds.js";
 import type { RunRecord } from "../runs/record.js";
-import type { TrainRequest } from "../runs/request.js";
-import { resolveTrain } from "../runs/resolve.js";
+import type { RunRequest } from "../runs/request.js";
+import { resolveAgain } from "../runs/retrain.js";
 import { openStore } from "../runs/store.js";
 import { type ExecuteOptions, type Executor, runLocally } from "../sweep/local.js";
-import { closeUnderParents } from "./records.js";
-import { conclude, type Study } from "./study.js";
+import { closeUnderParents, sortRecords } from "./records.js";
+import { conclude, familyPs, type Study } from "./study.js";
 
 /** One run of a law. */
 export interface PlannedRun {
   readonly arm: string;
   readonly seed: number;
-  readonly request: TrainRequest;
+  /** May start from `arm:<name>`, another run of the same seed. */
+  readonly request: RunRequest;
 }
 
-/** Every run that some seeds of a law need, seed by seed, so that a study cut short has whole seeds. */
-export function planStudy(law: Law, seeds: readonly number[]): PlannedRun[] {
-  return seeds.flatMap((seed) =>
-    Object.entries(law.arms(seed)).map(([arm, request]) => ({ arm, seed, request })),
+/**
+ * The runs that some seeds of a law need, in waves: those of a wave start from runs of earlier waves alone. A wave takes the
+ * runs of `jobs` seeds, so that all jobs have work and a study cut short has whole seeds.
+ */
+export function planStudy(arms: (seed: number) => Arms, seeds: readonly number[], jobs = 1): PlannedRun[][] {
+  const groups = Array.from({ length: Math.ceil(seeds.length / jobs) }, (_, group) =>
+    seeds.slice(group * jobs, (group + 1) * jobs),
   );
+  return groups.flatMap((group) => {
+    const plans = group.map((seed) => {
+      const own = arms(seed);
+      return waves(own).map((wave) => wave.map((arm) => ({ arm, seed, request: own[arm]! })));
+    });
+    const most = Math.max(...plans.map(({ length }) => length));
+    return Array.from({ length: most }, (_, wave) => plans.flatMap((plan) => plan[wave] ?? []));
+  });
 }
 
 /** Where and how the runs of a study are executed. */
@@ -29,7 +45,8 @@ export type StudyOptions = Omit<ExecuteOptions, "ignoreCommitted"> & {
 };
 
 /**
- * Runs a law on its seeds, or a pilot of it on pilot seeds, and draws the conclusions. Committed records are ignored,
+ * Runs a law on its seeds, or a pilot of it on pilot seeds, the compared arms of all seeds before any grid, and draws the
+ * conclusions. Committed records are ignored,
  * runs in the store are not trained again, so that a study resumes where it stopped.
  * Throws `usage` for a pilot on law seeds and for law seeds that the rule does not name.
  */
@@ -40,12 +57,63 @@ export async function runStudy(
   options: StudyOptions,
 ): Promise<Study> {
   checkSeeds(law.rule, seeds, purpose);
-  const { executor = runLocally, ...execution } = options;
+  const compared = await runArms(law.arms, seeds, options);
+  const onGrid = seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
+  const further = await runArms((seed) => ({ ...law.arms(seed), ...law.grid?.(seed) }), onGrid, options);
+  const records = sortRecords([...compared, ...further]);
+  return conclude(law, records, familyPs(join(options.root, "reports"), law));
+}
+
+/** Executes the arms of some seeds; the records come with all that they were made from. */
+export async function runArms(
+  arms: (seed: number) => Arms,
+  seeds: readonly number[],
+  options: StudyOptions,
+): Promise<RunRecord[]> {
+  const { executor = runLocally, progress, ...execution } = options;
   const store = openStore({ root: options.root, home: options.home, ignoreCommitted: true });
-  const runs = planStudy(law, seeds).map(({ request }) => resolveTrain(request, options.root, store));
-  const records: RunRecord[] = await executor(runs, { ...execution, ignoreCommitted: true });
-  return conclude(
-    law,
-    closeUnderParents(records, (id) => store.find(id)),
+  const plan = planStudy(arms, seeds, options.jobs);
+  const runs = plan.reduce((total, wave) => total + wave.length, 0);
+  const records: RunRecord[] = [];
+  const ids = new Map<string, string>();
+  const key = (seed: number, arm: string): string => `${seed}/${arm}`;
+  for (const wave of plan) {
+    const resolved = wave.map(({ seed, arm, request }) => {
+      for (const other of armsBefore(request))
+        checkFinished(arm, other, seed, records, ids.get(key(seed, other)));
+      return resolveAgain(
+        { request: withRuns(request, (other) => ids.get(key(seed, other))!) },
+        options.root,
+        store,
+      );
+    });
+    const before = records.length;
+    const made = await executor(resolved, {
+      ...execution,
+      ignoreCommitted: true,
+      ...(progress === undefined
+        ? {}
+        : { progress: (step) => progress({ ...step, run: before + step.run, runs }) }),
+    });
+    made.forEach((record, index) => ids.set(key(wave[index]!.seed, wave[index]!.arm), record.id));
+    records.push(...made);
+  }
+  return closeUnderParents(records, (id) => store.find(id));
+}
+
+/** A diverged run has no model that another could start from. */
+function checkFinished(
+  arm: string,
+  before: string,
+  seed: number,
+  records: readonly RunRecord[],
+  id: string | undefined,
+): void {
+  const record = records.find((one) => one.id === id);
+  if (record?.outcome === "finished") return;
+  throw new LawbookError(
+    "request",
+    `Arm ${quote(arm)} of seed ${seed} starts from ${quote(before)}, which ${record?.outcome ?? "was not trained"}.`,
+    { hint: "Lower its learning rate in the rule, before any run that the rule judges." },
   );
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
@@ -6,7 +6,7 @@ import { exists, readText, writeAtomic, writeFolderAtomic } from "../core/files.
 import { chartSpec, type VegaLiteSpec } from "../figures/chart.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import type { Evidence } from "../laws/evidence.js";
-import { judge, type Verdict } from "../laws/judge.js";
+import { FEWEST_PAIRS, judge, type Verdict } from "../laws/judge.js";
 import type { Law } from "../laws/law.js";
 import { LAWS } from "../laws/list.js";
 import type { RunRecord } from "../runs/record.js";
@@ -35,11 +35,14 @@ export const STUDY_FILES = [
 /** One file of a study folder. */
 export type StudyFile = (typeof STUDY_FILES)[number];
 
-/** Evidence, verdict and figure of a law's records. Trains nothing. */
-export function conclude(law: Law, records: readonly RunRecord[]): Study {
+/**
+ * Evidence, verdict and figure of a law's records. Trains nothing.
+ * `others`: p-values of the other claims of the law's family, as far as they are known.
+ */
+export function conclude(law: Law, records: readonly RunRecord[], others: readonly number[] = []): Study {
   const sorted = sortRecords(records);
   const evidence = law.evidence(sorted);
-  const verdict = judge(law.rule, evidence);
+  const verdict = judge(law.rule, evidence, others);
   return { law, records: sorted, evidence, verdict, figure: chartSpec(law.chart(evidence, verdict)) };
 }
 
@@ -81,7 +84,23 @@ export function readStudy(folder: string): Study {
       });
     }
   }
-  return conclude(lawOf(rulePath), readRecords(recordsPath));
+  const law = lawOf(rulePath);
+  return conclude(law, readRecords(recordsPath), familyPs(dirname(folder), law));
+}
+
+/**
+ * p-values of the other laws of a family that were decided on law seeds, from their committed records: the Holm-adjusted p of
+ * one depends on all.
+ */
+export function familyPs(reports: string, { rule }: Law): number[] {
+  return LAWS.filter((other) => other.rule.family === rule.family && other.rule.law !== rule.law).flatMap(
+    (other) => {
+      const path = join(reports, other.rule.law, "records.jsonl");
+      if (!exists(path)) return [];
+      const { purpose, primary } = other.evidence(readRecords(path));
+      return purpose === "law" && primary.values.length >= FEWEST_PAIRS ? [primary.p] : [];
+    },
+  );
 }
 
 /** The law whose rule stands in a file: the canonical rule of the source, to the byte. */

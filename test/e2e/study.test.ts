@@ -30,6 +30,7 @@ const tiny = balanceThenDiversityUnder({
     small: { ...rule.settings.small, facts: 4, wordings: { copies: 1, diverse: 3 } },
     large: { facts: 6, wordings: 2 },
     control: { smallFacts: 6, largeWordings: 3 },
+    grid: rule.settings.grid,
   },
 });
 
@@ -71,7 +72,8 @@ describe("a study from requests to figure", () => {
       undefined,
     ]);
     expect(first.records.map(({ request }) => canonicalJson(request)).sort()).toEqual(
-      planStudy(tiny, [101])
+      planStudy(tiny.arms, [101])
+        .flat()
         .map(({ request }) => canonicalJson(request))
         .sort(),
     );

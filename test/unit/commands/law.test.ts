@@ -71,7 +71,10 @@ describe("lawbook law N", () => {
   it("judges some of the seeds, and calls nine not a test", async () => {
     const { verdict, records } = await run({ seeds: "1-9" });
     expect(verdict.word).toBe("not a test");
-    expect(records).toHaveLength(63);
+    const requests = Array.from({ length: 9 }, (_, index) =>
+      Object.values({ ...law.arms(index + 1), ...law.grid!(index + 1) }),
+    ).flat();
+    expect(records).toHaveLength(new Set(requests.map((request) => canonicalJson(request))).size);
   });
 
   it("writes with --accept what is drawn from the records", async () => {

@@ -4,11 +4,18 @@ import { canonicalJson } from "../../../src/core/canonical.js";
 import { smallDiscipline as smallUnder } from "../../../src/laws/balance-then-diversity-arms.js";
 import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
 import type { RunRecord } from "../../../src/runs/record.js";
-import { type Discipline, DISCIPLINES, type FactsData } from "../../../src/runs/request.js";
+import {
+  type Discipline,
+  DISCIPLINES,
+  type FactsData,
+  type TrainRequest,
+} from "../../../src/runs/request.js";
 import { parseTrainRequest } from "../../../src/runs/schema.js";
 import { PILOT_LIKE, plantedRecord, plantedStudy } from "../../support/records.js";
 
-const arms = law.arms(1);
+const armsOf = (seed: number): Readonly<Record<string, TrainRequest>> =>
+  law.arms(seed) as Record<string, TrainRequest>;
+const arms = armsOf(101);
 const smallDiscipline = (seed: number): Discipline => smallUnder(law.rule, seed);
 const data = (arm: string): FactsData => arms[arm]!.data as FactsData;
 
@@ -33,7 +40,7 @@ describe("the runs of one seed", () => {
       "geography",
       "biology",
     ]);
-    expect((law.arms(2)["balanced"]!.data as FactsData).facts).toMatchObject({ biology: 60, geography: 240 });
+    expect((armsOf(2)["balanced"]!.data as FactsData).facts).toMatchObject({ biology: 60, geography: 240 });
   });
 
   it.each(["proportional", "balanced", "balanced, control"])("have 48 rows to 1 in %s", (arm) => {
@@ -69,6 +76,41 @@ describe("the runs of one seed", () => {
         data: { facts, wordings: { ...wordings, geography: 16 }, sampler: { ...sampler, diversity: true } },
       }).toEqual(arms[treatment]);
     }
+  });
+});
+
+describe("the grid", () => {
+  const grid = law.grid!(1) as Record<string, TrainRequest>;
+
+  it("belongs to some of the seeds, and is found with a seed that has all of it", () => {
+    expect(Object.keys(law.grid!(3))).toEqual(Object.keys(grid));
+    expect(law.grid!(4)).toEqual({});
+    const records = plantedStudy([1], PILOT_LIKE);
+    expect(law.evidence(records).grids.map(({ name }) => name)).toEqual(["rows", "wordings", "facts"]);
+    const last = records.find(
+      ({ request }) => canonicalJson(request) === canonicalJson(grid["facts 120, balanced"]),
+    );
+    expect(law.evidence(records.filter((record) => record !== last)).grids).toEqual([]);
+  });
+
+  it("meets the compared arms at the imbalance of the claim", () => {
+    const compared = armsOf(1);
+    expect(canonicalJson(grid["rows 48, balanced+diversity"])).toBe(
+      canonicalJson(compared["balanced+diversity"]),
+    );
+    expect(canonicalJson(grid["rows 48, proportional"])).toBe(canonicalJson(compared["proportional"]));
+    expect(canonicalJson(grid["facts 60, balanced"])).toBe(canonicalJson(compared["balanced"]));
+  });
+
+  it.each([1, 4, 12, 48])("has %i rows of a large discipline for each of the small one", (rows) => {
+    const { facts, wordings } = grid[`rows ${rows}, proportional`]!.data as FactsData;
+    expect((facts.biology! * wordings.biology!) / (facts.geography! * wordings.geography!)).toBe(rows);
+  });
+
+  it("gives diversity without balance the shares of the copies", () => {
+    const { sampler, wordings } = grid["rows 12, diversity"]!.data as FactsData;
+    expect(wordings.geography).toBe(16);
+    expect(sampler.weights!.biology! / sampler.weights!.geography!).toBe(12);
   });
 });
 
@@ -142,7 +184,7 @@ describe("evidence", () => {
     const noScore = records.map((record) => ({ ...record, result: { ...record.result, scores: {} } }));
     expect(() => law.evidence(noScore)).toThrow(/scores.t-recall/);
     const mixed = records.map((record, index) => (index === 3 ? { ...record, engine: 2 } : record));
-    expect(() => law.evidence(mixed)).toThrow(/one model and one engine/);
+    expect(() => law.evidence(mixed)).toThrow(/one engine, and one model of each name/);
     const twice = [...records, plantedRecord(records[0]!.request, () => 0.1, { engine: 2 })];
     expect(() => law.evidence(twice)).toThrow(/Two records answer the same request/);
     const foreign = plantedRecord({ ...records[0]!.request, steps: 7 }, () => 0.1);

@@ -118,43 +118,34 @@ describe("portability", () => {
 });
 
 describe("error rates, by simulation with a fixed stream", () => {
-  const repetitions = 2000;
+  const repetitions = 1000;
   const base = evidenceOf(NO_CONTROL_EFFECT);
-  const simulate = (
-    truth: number,
-    others: readonly number[],
-  ): { words: Map<string, number>; covered: number } => {
+  const simulate = (truth: number, others: readonly number[]): Map<string, number> => {
     const draw = stream(1, "type-one-error");
     const words = new Map<string, number>();
-    let covered = 0;
     for (let i = 0; i < repetitions; i++) {
       const values = Array.from({ length: 10 }, () => draw.normal(truth, 0.15));
       const zeros = { arm: "balanced", values: values.map(() => 0) };
       const primary = contrast("primary", "planted", { arm: "balanced+diversity", values }, zeros);
-      const { word, interval } = judge(law.rule, { ...base, primary }, others);
+      const { word } = judge(law.rule, { ...base, primary }, others);
       words.set(word, (words.get(word) ?? 0) + 1);
-      if (interval!.low <= truth && truth <= interval!.high) covered++;
     }
-    return { words, covered: covered / repetitions };
+    return words;
   };
   const share = (words: Map<string, number>, ...which: string[]): number =>
     which.reduce((total, word) => total + (words.get(word) ?? 0), 0) / repetitions;
 
   it("errs in at most alpha / 4 of the worlds without an effect, in alpha where the other laws hold", () => {
-    // Three standard errors of a simulated share p: 3 * sqrt(p (1 - p) / 2000).
+    // Three standard errors of a simulated share p: 3 * sqrt(p (1 - p) / 1000).
     const alone = simulate(0, []);
-    expect(share(alone.words, "supported", "contradicted")).toBeLessThanOrEqual(0.0125 + 0.0075);
+    expect(share(alone, "supported", "contradicted")).toBeLessThanOrEqual(0.0125 + 0.0105);
     const last = simulate(0, [1e-4, 1e-4, 1e-4]);
-    const rate = share(last.words, "supported", "contradicted");
-    expect(rate).toBeLessThanOrEqual(0.05 + 0.0147);
+    const rate = share(last, "supported", "contradicted");
+    expect(rate).toBeLessThanOrEqual(0.05 + 0.0207);
     expect(rate).toBeGreaterThan(0.01);
   });
 
-  it("covers the truth in 95 of 100 intervals", () => {
-    expect(Math.abs(simulate(0.2, []).covered - 0.95)).toBeLessThanOrEqual(0.0147);
-  });
-
   it("finds an effect of two deviations nearly always", () => {
-    expect(share(simulate(0.3, []).words, "supported")).toBeGreaterThan(0.95);
+    expect(share(simulate(0.3, []), "supported")).toBeGreaterThan(0.95);
   });
 });

@@ -145,6 +145,16 @@ describe("a train request", () => {
       "data.part.of @2: got 10, expected at most the facts of biology",
     ],
     [
+      "parts of sets that are no plain questions",
+      "model: m\ndata: { facts: { biology: 6 } }\nevaluate: { sets: [cross], parts: 2 }\n",
+      "evaluate.parts @3: got sets cross, expected sets of plain questions",
+    ],
+    [
+      "more scored parts than facts",
+      "model: m\ndata: { facts: { biology: 6 } }\nevaluate: { parts: 7 }\n",
+      "evaluate.parts @3: got 7, expected at most the facts of biology",
+    ],
+    [
       "disjoint instructions",
       "model: m\ndata: { facts: { biology: 6 }, instructions: 0.5, disjoint: true }\n",
       "data.disjoint @2: spells plain facts alone",

@@ -1,0 +1,148 @@
+import { mean } from "../core/math.js";
+import type { RunRecord } from "../runs/record.js";
+import { DISCIPLINES } from "../runs/request.js";
+import {
+  type ArmEvidence,
+  armEvidence,
+  type Contrast,
+  contrast,
+  type Evidence,
+  macroScore,
+  matchRuns,
+  type Matrix,
+  type Measure,
+  provenance,
+  type RunsBySeed,
+  runsOfArm,
+  scoreOf,
+} from "./evidence.js";
+import type { Law } from "./law.js";
+import { ARMS, armsOf, branchArm, GRID, gridOf, pilotOf } from "./merge-then-align-arms.js";
+import { mergeThenAlignChart } from "./merge-then-align-figure.js";
+import { type MergeThenAlignRule, mergeThenAlignRule } from "./merge-then-align.rule.js";
+
+const TITLE = "Merge-then-Align";
+const FORMATTED: Measure = {
+  name: "strict formatted-facts, mean over disciplines",
+  key: "strict",
+  score: (run) => scoreOf(run, "formatted-facts", "all"),
+};
+
+/** What is told of every pipeline, as columns of a matrix. */
+const COLUMNS: Readonly<Record<string, (run: RunRecord) => number>> = {
+  "instructions followed": (run) => scoreOf(run, "instructions", "all").strict,
+  "facts, strict": (run) => macroScore(run, "t-recall", DISCIPLINES).strict,
+  "facts, lenient": (run) => macroScore(run, "t-recall", DISCIPLINES).lenient,
+  "facts in formats": (run) => scoreOf(run, "formatted-facts", "all").strict,
+  "two disciplines, lenient": (run) => scoreOf(run, "cross", "all").lenient,
+};
+
+/** The law under a rule: arms, evidence and figure all follow from it. */
+export function mergeThenAlignUnder(rule: MergeThenAlignRule): Law<MergeThenAlignRule> {
+  return {
+    rule,
+    title: TITLE,
+    arms: (seed) => armsOf(rule, seed),
+    grid: (seed) => gridOf(rule, seed),
+    pilot: pilotOf(rule),
+    evidence: (records) => evidenceOf(rule, records),
+    chart: (evidence, verdict) => mergeThenAlignChart(rule, TITLE, evidence, verdict),
+  };
+}
+
+/** Law 2: merging disciplines, then aligning. */
+export const mergeThenAlign: Law<MergeThenAlignRule> = mergeThenAlignUnder(mergeThenAlignRule);
+
+function evidenceOf(rule: MergeThenAlignRule, records: readonly RunRecord[]): Evidence {
+  const runs = matchRuns(
+    (seed) => armsOf(rule, seed),
+    records,
+    (seed) => gridOf(rule, seed),
+  );
+  const seeds = [...runs.keys()];
+  const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
+  const arm = (name: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+    armEvidence(name, role, FORMATTED, runsOf(name));
+  const values = (name: string, column: keyof typeof COLUMNS): { arm: string; values: number[] } => ({
+    arm: name,
+    values: runsOf(name).map(COLUMNS[column]!),
+  });
+  const branches = (
+    name: string,
+    of: (scores: readonly number[]) => number,
+  ): { arm: string; values: number[] } => ({
+    arm: name,
+    values: seeds.map((_, seed) =>
+      of(DISCIPLINES.map((one) => values(branchArm(one), "facts, strict").values[seed]!)),
+    ),
+  });
+  const compare = (
+    name: string,
+    column: keyof typeof COLUMNS,
+    treatment: string,
+    comparator: string,
+  ): Contrast => contrast(name, column, values(treatment, column), values(comparator, column));
+  const recall = (name: string, comparator: { arm: string; values: number[] }): Contrast =>
+    contrast(name, "facts, strict", values(ARMS.aligned, "facts, strict"), comparator);
+  const [lost, restored, taught, cross, average, best, jointly, sciences] = rule.secondary as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const [aligned, merged, science] = [arm(ARMS.aligned), arm(ARMS.merged), arm(ARMS.science, "control")];
+  return {
+    ...provenance(rule, runs, records),
+    units: seeds.map(() => "all disciplines"),
+    arms: [
+      merged,
+      aligned,
+      arm(ARMS.instructions),
+      arm(ARMS.joint),
+      arm(ARMS.forgetting),
+      science,
+      arm(ARMS.instruct, "reference"),
+    ],
+    primary: contrast("primary", FORMATTED.name, aligned, merged),
+    control: contrast("control", FORMATTED.name, science, merged),
+    secondary: [
+      compare(lost, "instructions followed", ARMS.merged, ARMS.instruct),
+      compare(restored, "instructions followed", ARMS.aligned, ARMS.instruct),
+      compare(taught, "facts, lenient", ARMS.aligned, ARMS.merged),
+      compare(cross, "two disciplines, lenient", ARMS.aligned, ARMS.merged),
+      recall(average, branches("mean of the branches", mean)),
+      recall(
+        best,
+        branches("best branch", (scores) => Math.max(...scores)),
+      ),
+      compare(jointly, "facts in formats", ARMS.aligned, ARMS.joint),
+      compare(sciences, "facts in formats", ARMS.aligned, ARMS.instructions),
+    ],
+    grids: [],
+    matrices: [pipelines(runs)],
+    numbers: [],
+  };
+}
+
+/** Every pipeline in every measure, mean over the seeds that have it. */
+function pipelines(runs: RunsBySeed): Matrix {
+  const names = [
+    ARMS.instruct,
+    ...DISCIPLINES.map(branchArm),
+    ...Object.values(ARMS).filter((name) => name !== ARMS.instruct),
+    ...Object.values(GRID),
+  ];
+  const rows = names.filter((name) => runsOfArm(runs, name).size > 0);
+  return {
+    name: "pipelines",
+    rows,
+    columns: Object.keys(COLUMNS),
+    values: rows.map((name) =>
+      Object.values(COLUMNS).map((value) => mean([...runsOfArm(runs, name).values()].map(value))),
+    ),
+  };
+}

@@ -1,0 +1,72 @@
+import type { Chart } from "../figures/chart.js";
+import { armsPanel } from "./arms-panel.js";
+import { differencesPanel } from "./differences-panel.js";
+import type { Evidence, Grid } from "./evidence.js";
+import { gridPanel } from "./grid-panel.js";
+import { caption, verdictTitle } from "./headline.js";
+import type { Verdict } from "./judge.js";
+import { matrixPanel } from "./matrix-panel.js";
+import { CHANGES, DESIGNS, INSTRUCT, rankArm } from "./optimize-then-scale-arms.js";
+import type { OptimizeThenScaleRule } from "./optimize-then-scale.rule.js";
+import { accuracyAxis } from "./panel-rows.js";
+
+const AXIS = { ...accuracyAxis(), title: "lenient accuracy" };
+
+/**
+ * Both designs at the smallest and the largest rank; what scaling brings to the optimised one beyond the default one, beside
+ * the control; the ranks between, experts and widths where seeds of the grid are there.
+ */
+export function optimizeThenScaleChart(
+  rule: OptimizeThenScaleRule,
+  title: string,
+  evidence: Evidence,
+  verdict: Verdict,
+): Chart {
+  const { ranks, facts, training } = rule.settings;
+  const ends = [ranks[0]!, ranks.at(-1)!];
+  const grid = (name: string): Grid[] => evidence.grids.filter((one) => one.name === name);
+  const panel = (one: Grid, scale: "linear" | "log2", heading: string): ReturnType<typeof gridPanel> =>
+    gridPanel(one.points, {
+      title: heading,
+      seeds: one.points[0]!.seeds,
+      x: { title: one.x, scale },
+      y: AXIS,
+    });
+  return {
+    title: verdictTitle(title, evidence, verdict),
+    subtitle: caption(evidence, verdict, {
+      contrast: `Gain from rank ${ends[0]} to ${ends[1]}, optimised minus default`,
+      setting:
+        `${facts.claim} facts of each of five disciplines; optimised: ${CHANGES.join(", ")}. ` +
+        `Both learning rates were chosen at rank ${ends[0]} from as many trials; ${training.steps} steps of ${training.batch} rows.`,
+    }),
+    columns: 2,
+    panels: [
+      armsPanel(evidence, {
+        title: "Four choices, unseen phrasings",
+        arms: DESIGNS.flatMap((design) => ends.map((rank) => rankArm(design, rank))),
+        references: [INSTRUCT],
+        labels: { [INSTRUCT]: "Instruct,\nuntouched" },
+        y: AXIS,
+      }),
+      differencesPanel(evidence, {
+        title: "Gain by rank, optimised minus default",
+        rows: [
+          { label: `${facts.claim} facts\n(the claim)`, contrast: evidence.primary },
+          { label: `${facts.control} facts\n(the control)`, contrast: evidence.control, tone: "contrast" },
+        ],
+        sesoi: rule.sesoi,
+        y: "difference of gains in lenient accuracy",
+      }),
+      ...grid("rank").map((one) => panel(one, "log2", "Rank of the adapter")),
+      ...grid("experts").map((one) => panel(one, "log2", "Number of experts")),
+      ...grid("model").map((one) => panel(one, "log2", "Width of the base model")),
+      ...evidence.matrices.map(({ rows, columns, values }) =>
+        matrixPanel(
+          rows.flatMap((y, row) => columns.map((x, column) => ({ x, y, value: values[row]![column]! }))),
+          { title: `One change at a time, rank ${ends[0]}`, xs: columns, ys: rows, domain: [0, 1] },
+        ),
+      ),
+    ],
+  };
+}

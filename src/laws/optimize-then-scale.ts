@@ -1,0 +1,246 @@
+import { mean } from "../core/math.js";
+import type { RunRecord } from "../runs/record.js";
+import { DISCIPLINES, type TrainRequest } from "../runs/request.js";
+import {
+  type ArmEvidence,
+  armEvidence,
+  contrast,
+  type Evidence,
+  type Grid,
+  type GridPoint,
+  gridPoint,
+  macroScore,
+  matchRuns,
+  type Matrix,
+  type Measure,
+  provenance,
+  type RunsBySeed,
+  runsOfArm,
+} from "./evidence.js";
+import type { Law } from "./law.js";
+import {
+  armsOf,
+  changeArm,
+  CHANGES,
+  controlArm,
+  DESIGNS,
+  expertsArm,
+  gridOf,
+  INSTRUCT,
+  modelArm,
+  rankArm,
+  requestOf,
+  type ScaledDesign,
+} from "./optimize-then-scale-arms.js";
+import { optimizeThenScaleChart } from "./optimize-then-scale-figure.js";
+import { type OptimizeThenScaleRule, optimizeThenScaleRule } from "./optimize-then-scale.rule.js";
+import type { Pilot } from "./pilot.js";
+
+const TITLE = "Optimize-then-Scale";
+const measure = (key: Measure["key"]): Measure => ({
+  name: `${key} t-recall, macro over disciplines`,
+  key,
+  score: (run) => macroScore(run, "t-recall", DISCIPLINES),
+});
+const LENIENT = measure("lenient");
+const STRICT = measure("strict");
+
+/** The law under a rule: arms, evidence and figure all follow from it. */
+export function optimizeThenScaleUnder(rule: OptimizeThenScaleRule): Law<OptimizeThenScaleRule> {
+  return {
+    rule,
+    title: TITLE,
+    arms: (seed) => armsOf(rule, seed),
+    grid: (seed) => gridOf(rule, seed),
+    pilot: pilotOf(rule),
+    evidence: (records) => evidenceOf(rule, records),
+    chart: (evidence, verdict) => optimizeThenScaleChart(rule, TITLE, evidence, verdict),
+  };
+}
+
+/** Law 3: scaling before and after the design was optimised. */
+export const optimizeThenScale: Law<OptimizeThenScaleRule> = optimizeThenScaleUnder(optimizeThenScaleRule);
+
+/** As many learning rates for both designs, at the smallest scale alone; both designs on one discipline as gate. */
+function pilotOf(rule: OptimizeThenScaleRule): Pilot {
+  const [smallest] = rule.settings.ranks as [number];
+  return {
+    seeds: [101],
+    inRule: Object.fromEntries(DESIGNS.map((design) => [design, `lr ${rule.settings.rates[design]}`])),
+    trials: (seed) =>
+      Object.fromEntries(
+        DESIGNS.map((design) => [
+          design,
+          Object.fromEntries(
+            [0.005, 0.01, 0.02, 0.04].map((lr) => [
+              `lr ${lr}`,
+              [
+                requestOf(rule, seed, {
+                  changes: design === "optimised" ? CHANGES : [],
+                  rank: smallest,
+                  lr,
+                  set: "validation",
+                }),
+              ],
+            ]),
+          ),
+        ]),
+      ),
+    chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },
+    gate: (seed) => {
+      const request = requestOf(rule, seed, { changes: CHANGES, rank: rule.settings.ranks.at(-1)! });
+      return Object.fromEntries(DISCIPLINES.map((one) => [`${one} alone`, onlyOf(request, one)]));
+    },
+  };
+}
+
+function onlyOf(request: TrainRequest, discipline: (typeof DISCIPLINES)[number]): TrainRequest {
+  const data = request.data as Extract<TrainRequest["data"], { facts: unknown }>;
+  return {
+    ...request,
+    steps: request.steps / DISCIPLINES.length,
+    data: {
+      ...data,
+      facts: { [discipline]: data.facts[discipline]! },
+      wordings: { [discipline]: data.wordings[discipline]! },
+    },
+  };
+}
+
+function evidenceOf(rule: OptimizeThenScaleRule, records: readonly RunRecord[]): Evidence {
+  const { ranks } = rule.settings;
+  const [smallest, largest] = [ranks[0]!, ranks.at(-1)!];
+  const runs = matchRuns(
+    (seed) => armsOf(rule, seed),
+    records,
+    (seed) => gridOf(rule, seed),
+  );
+  const runsOf = (arm: string): RunRecord[] => [...runs.values()].map((arms) => arms[arm]!);
+  const arm = (name: string, role: ArmEvidence["role"] = "arm", by = LENIENT): ArmEvidence =>
+    armEvidence(name, role, by, runsOf(name));
+
+  const ends = (
+    name: (design: ScaledDesign, rank: number) => string,
+    role: ArmEvidence["role"],
+    by = LENIENT,
+  ) =>
+    Object.fromEntries(
+      DESIGNS.map((design) => [
+        design,
+        { small: arm(name(design, smallest), role, by), large: arm(name(design, largest), role, by) },
+      ]),
+    ) as Record<ScaledDesign, Ends>;
+  const claim = ends(rankArm, "arm");
+  const control = ends(controlArm, "control");
+  const strict = ends(rankArm, "arm", STRICT);
+  const doublings = ranks.length - 1;
+  const [slope, first, noWorse, sensitive, strictly] = rule.secondary as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const steps = claim.default.small.values.map(() => 0);
+  return {
+    ...provenance(rule, runs, records),
+    units: [...runs.keys()].map(() => "all disciplines"),
+    arms: [
+      ...DESIGNS.flatMap((design) => [claim[design].small, claim[design].large]),
+      ...DESIGNS.flatMap((design) => [control[design].small, control[design].large]),
+      arm(INSTRUCT, "reference"),
+    ],
+    primary: contrast("primary", LENIENT.name, gain(claim.optimised), gain(claim.default)),
+    control: contrast("control", LENIENT.name, gain(control.optimised), gain(control.default)),
+    secondary: [
+      contrast(
+        slope,
+        `${LENIENT.name}, for each doubling`,
+        {
+          arm: rankArm("default", largest),
+          values: gain(claim.default).values.map((value) => value / doublings),
+        },
+        { arm: rankArm("default", smallest), values: steps },
+      ),
+      contrast(
+        first,
+        LENIENT.name,
+        {
+          arm: claim.optimised.small.arm,
+          values: claim.optimised.small.values.map(
+            (value, index) => value - claim.default.small.values[index]!,
+          ),
+        },
+        gain(claim.default),
+      ),
+      contrast(noWorse, LENIENT.name, claim.optimised.small, claim.default.large),
+      contrast(sensitive, LENIENT.name, control.default.large, control.default.small),
+      contrast(strictly, STRICT.name, gain(strict.optimised), gain(strict.default)),
+    ],
+    grids: gridsOf(rule, runs),
+    matrices: changesOf(rule, runs),
+    numbers: [],
+  };
+}
+
+/** A design at the smallest and at the largest rank. */
+interface Ends {
+  readonly small: ArmEvidence;
+  readonly large: ArmEvidence;
+}
+
+/** What scaling brings, seed by seed. */
+function gain({ small, large }: Ends): { readonly arm: string; readonly values: readonly number[] } {
+  return { arm: large.arm, values: large.values.map((value, index) => value - small.values[index]!) };
+}
+
+/** Ranks, experts and widths by trainable or model parameters, and each change alone; none where no seed has them. */
+function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
+  const { ranks, grid } = rule.settings;
+  if (runsOfArm(runs, changeArm(CHANGES[0])).size === 0) return [];
+  const line = (design: string, arms: readonly (readonly [number, string])[], by = LENIENT): GridPoint[] =>
+    arms.map(([x, name]) => gridPoint(design, x, by, runsOfArm(runs, name, grid.seeds)));
+  const both = (
+    name: string,
+    x: string,
+    arms: (design: ScaledDesign) => readonly (readonly [number, string])[],
+  ): Grid => ({
+    name,
+    measure: LENIENT.name,
+    x,
+    points: DESIGNS.flatMap((design) => line(design, arms(design))),
+  });
+  return [
+    both("rank", "rank", (design) => ranks.map((rank) => [rank, rankArm(design, rank)] as const)),
+    both("experts", `experts of rank ${grid.expertRank}`, (design) =>
+      grid.experts.map((experts) => [experts, expertsArm(design, experts)] as const),
+    ),
+    both("model", "parameters of the base model", (design) =>
+      grid.models.map(({ model, parameters }) => [parameters, modelArm(design, model)] as const),
+    ),
+  ];
+}
+
+/** The default design, each change of it alone and all of them, at the smallest rank; mean over the seeds of the grid. */
+function changesOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Matrix[] {
+  const { ranks, grid } = rule.settings;
+  const arms = {
+    default: rankArm("default", ranks[0]!),
+    ...Object.fromEntries(CHANGES.map((change) => [change, changeArm(change)])),
+    "all of them": rankArm("optimised", ranks[0]!),
+  };
+  const recordsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm, grid.seeds).values()];
+  if (recordsOf(changeArm(CHANGES[0])).length === 0) return [];
+  return [
+    {
+      name: "changes",
+      rows: Object.keys(arms),
+      columns: ["lenient", "strict"],
+      values: Object.values(arms).map((arm) =>
+        [LENIENT, STRICT].map(({ key, score }) =>
+          mean(recordsOf(arm).map((run, index) => score(run, index)[key])),
+        ),
+      ),
+    },
+  ];
+}

@@ -1,0 +1,142 @@
+import type { RunRecord } from "../runs/record.js";
+import { DISCIPLINES } from "../runs/request.js";
+import {
+  type ArmEvidence,
+  armEvidence,
+  contrast,
+  type Evidence,
+  macroScore,
+  matchRuns,
+  type Measure,
+  provenance,
+  scoreOf,
+} from "./evidence.js";
+import type { Law } from "./law.js";
+import type { Pilot } from "./pilot.js";
+import { armsOf, INSTRUCT, requestOf, STEPS } from "./recipe-arms.js";
+import { recipeChart } from "./recipe-figure.js";
+import { type RecipeRule, recipeRule } from "./recipe.rule.js";
+
+const TITLE = "The recipe";
+const strict = (name: string, score: Measure["score"]): Measure => ({ name, key: "strict", score });
+const FORMATTED = strict("strict formatted-facts, mean over disciplines", (run) =>
+  scoreOf(run, "formatted-facts", "all"),
+);
+const UNSEEN = strict("strict t-infer, macro over disciplines", (run) =>
+  macroScore(run, "t-infer", DISCIPLINES),
+);
+const RECALL = strict("strict t-recall, macro over disciplines", (run) =>
+  macroScore(run, "t-recall", DISCIPLINES),
+);
+const FOLLOWED = strict("instructions followed", (run) => scoreOf(run, "instructions", "all"));
+const TRIALS = { default: "default", "laws 1 to 3": "optimised", "laws 1 to 4": "shared A" } as const;
+
+/** The recipe under a rule: arms, evidence and figure all follow from it. */
+export function recipeUnder(rule: RecipeRule): Law<RecipeRule> {
+  return {
+    rule,
+    title: TITLE,
+    arms: (seed) => armsOf(rule, seed),
+    pilot: pilotOf(rule),
+    evidence: (records) => evidenceOf(rule, records),
+    chart: (evidence, verdict) => recipeChart(rule, TITLE, evidence, verdict),
+  };
+}
+
+/** The four laws in order. */
+export const recipe: Law<RecipeRule> = recipeUnder(recipeRule);
+
+/** As many learning rates for every adapter; the optimised one on each discipline alone as gate. */
+function pilotOf(rule: RecipeRule): Pilot {
+  return {
+    seeds: [101],
+    inRule: Object.fromEntries(
+      Object.values(TRIALS).map((adapter) => [adapter, `lr ${rule.settings.adapters[adapter].lr}`]),
+    ),
+    trials: (seed) =>
+      Object.fromEntries(
+        Object.entries(TRIALS).map(([step, adapter]) => [
+          adapter,
+          Object.fromEntries(
+            [0.006, 0.01, 0.016].map((lr) => [
+              `lr ${lr}`,
+              [requestOf(rule, seed, step as keyof typeof TRIALS, { lr, sets: ["validation"] })],
+            ]),
+          ),
+        ]),
+      ),
+    chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },
+    gate: (seed) => {
+      const whole = requestOf(rule, seed, "laws 1 to 3", { sets: ["t-recall"] });
+      const { wordings } = whole.data as { readonly wordings: Readonly<Record<string, number>> };
+      return Object.fromEntries(
+        DISCIPLINES.map((one) => [
+          `${one} alone`,
+          {
+            ...whole,
+            steps: whole.steps / DISCIPLINES.length,
+            data: {
+              ...whole.data,
+              facts: { [one]: rule.settings.facts },
+              wordings: { [one]: wordings[one]! },
+            },
+          } as typeof whole,
+        ]),
+      );
+    },
+  };
+}
+
+function evidenceOf(rule: RecipeRule, records: readonly RunRecord[]): Evidence {
+  const runs = matchRuns((seed) => armsOf(rule, seed), records);
+  const arm = (name: string, measure = FORMATTED, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+    armEvidence(
+      name,
+      role,
+      measure,
+      [...runs.values()].map((arms) => arms[name]!),
+    );
+  const [first, last] = [STEPS[0], STEPS.at(-1)!];
+  const [one, two, three, four, recalled, followed] = rule.secondary as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const step = (name: string, index: number): ReturnType<typeof contrast> =>
+    contrast(name, FORMATTED.name, arm(STEPS[index]!), arm(STEPS[index - 1]!));
+  const ends = (name: string, measure: Measure): ReturnType<typeof contrast> =>
+    contrast(name, measure.name, arm(last, measure), arm(first, measure));
+  return {
+    ...provenance(rule, runs, records),
+    units: [...runs.keys()].map(() => "all disciplines"),
+    arms: [...STEPS.map((name) => arm(name)), arm(INSTRUCT, FORMATTED, "reference")],
+    primary: ends("primary", FORMATTED),
+    control: ends("control", UNSEEN),
+    secondary: [
+      step(one, 1),
+      step(two, 2),
+      step(three, 3),
+      step(four, 4),
+      ends(recalled, RECALL),
+      ends(followed, FOLLOWED),
+    ],
+    grids: [],
+    matrices: [
+      {
+        name: "steps",
+        rows: STEPS,
+        columns: ["facts in formats", "facts, strict", "facts, lenient", "instructions followed"],
+        values: STEPS.map((name) => [
+          arm(name).mean,
+          arm(name, RECALL).mean,
+          arm(name, RECALL).lenient,
+          arm(name, FOLLOWED).mean,
+        ]),
+      },
+    ],
+    numbers: [],
+  };
+}

@@ -1,0 +1,69 @@
+import type { Chart } from "../figures/chart.js";
+import { armsPanel } from "./arms-panel.js";
+import { differencesPanel } from "./differences-panel.js";
+import type { Evidence } from "./evidence.js";
+import { gridPanel } from "./grid-panel.js";
+import { caption, verdictTitle } from "./headline.js";
+import type { Verdict } from "./judge.js";
+import { matrixPanel } from "./matrix-panel.js";
+import { ARMS } from "./share-then-specialize-arms.js";
+import type { ShareThenSpecializeRule } from "./share-then-specialize.rule.js";
+
+/**
+ * Designs with every seed; the claimed difference beside the control and the difference to one adapter of equal parameters;
+ * where the routers of both mixtures send the disciplines; experts where seeds of the grid are there.
+ */
+export function shareThenSpecializeChart(
+  rule: ShareThenSpecializeRule,
+  title: string,
+  evidence: Evidence,
+  verdict: Verdict,
+): Chart {
+  const { designs, experts, facts, training } = rule.settings;
+  const [equalParameters] = evidence.secondary;
+  const [grid] = evidence.grids;
+  return {
+    title: verdictTitle(title, evidence, verdict),
+    subtitle: caption(evidence, verdict, {
+      contrast: "Shared A minus symmetric",
+      setting:
+        `${facts} facts of each of five disciplines, ${experts} experts, ${training.steps} steps of ${training.batch} rows; ` +
+        `shared A, symmetric and LoRA train about as many parameters.`,
+    }),
+    columns: 2,
+    panels: [
+      armsPanel(evidence, {
+        title: "All disciplines, asked in unseen phrasings",
+        arms: Object.keys(designs),
+        references: ["each discipline alone", ARMS.instruct],
+        labels: { "LoRA, equal rank": "LoRA,\nequal rank", [ARMS.instruct]: "Instruct,\nuntouched" },
+        width: 480,
+      }),
+      differencesPanel(evidence, {
+        title: "Shared A minus another design, same seed",
+        rows: [
+          { label: "symmetric\n(the claim)", contrast: evidence.primary },
+          { label: "nothing to share\n(the control)", contrast: evidence.control, tone: "contrast" },
+          { label: "LoRA of equal\nparameters", contrast: equalParameters!, tone: "contrast" },
+        ],
+        sesoi: rule.sesoi,
+        y: "difference in strict accuracy",
+      }),
+      ...evidence.matrices.map(({ name, rows, columns, values }) =>
+        matrixPanel(
+          rows.flatMap((y, row) => columns.map((x, column) => ({ x, y, value: values[row]![column]! }))),
+          { title: `Mean gate: ${name}`, xs: columns, ys: rows, domain: [0, 1] },
+        ),
+      ),
+      ...(grid === undefined
+        ? []
+        : [
+            gridPanel(grid.points, {
+              title: "Number of experts",
+              seeds: grid.points[0]!.seeds,
+              x: { title: "experts", scale: "log2" },
+            }),
+          ]),
+    ],
+  };
+}

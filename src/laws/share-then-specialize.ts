@@ -1,0 +1,229 @@
+import { mean } from "../core/math.js";
+import type { RunRecord } from "../runs/record.js";
+import { type Discipline, DISCIPLINES } from "../runs/request.js";
+import {
+  type ArmEvidence,
+  armEvidence,
+  contrast,
+  type Evidence,
+  gridPoint,
+  macroScore,
+  matchRuns,
+  type Matrix,
+  type Measure,
+  provenance,
+  type RunsBySeed,
+  runsOfArm,
+  sample,
+  scoreOf,
+} from "./evidence.js";
+import type { Law } from "./law.js";
+import type { Pilot } from "./pilot.js";
+import { aloneArm, ARMS, armsOf, expertsArm, gridOf, requestOf } from "./share-then-specialize-arms.js";
+import { shareThenSpecializeChart } from "./share-then-specialize-figure.js";
+import {
+  type Design,
+  type ShareThenSpecializeRule,
+  shareThenSpecializeRule,
+} from "./share-then-specialize.rule.js";
+
+const TITLE = "Share-then-Specialize";
+const RECALL: Measure = {
+  name: "strict t-recall, macro over disciplines",
+  key: "strict",
+  score: (run) => macroScore(run, "t-recall", DISCIPLINES),
+};
+
+/** The law under a rule: arms, evidence and figure all follow from it. */
+export function shareThenSpecializeUnder(rule: ShareThenSpecializeRule): Law<ShareThenSpecializeRule> {
+  return {
+    rule,
+    title: TITLE,
+    arms: (seed) => armsOf(rule, seed),
+    grid: (seed) => gridOf(rule, seed),
+    pilot: pilotOf(rule),
+    evidence: (records) => evidenceOf(rule, records),
+    chart: (evidence, verdict) => shareThenSpecializeChart(rule, TITLE, evidence, verdict),
+  };
+}
+
+/** Law 4: a shared projection, then experts. */
+export const shareThenSpecialize: Law<ShareThenSpecializeRule> =
+  shareThenSpecializeUnder(shareThenSpecializeRule);
+
+/** As many learning rates for every design, on validation phrasings; each discipline alone as gate. */
+function pilotOf(rule: ShareThenSpecializeRule): Pilot {
+  const designs = Object.keys(rule.settings.designs) as Design[];
+  return {
+    seeds: [101],
+    inRule: Object.fromEntries(designs.map((design) => [design, `lr ${rule.settings.designs[design].lr}`])),
+    trials: (seed) =>
+      Object.fromEntries(
+        designs.map((design) => [
+          design,
+          Object.fromEntries(
+            [0.006, 0.01, 0.016].map((lr) => [
+              `lr ${lr}`,
+              [requestOf(rule, seed, { design, lr, set: "validation" })],
+            ]),
+          ),
+        ]),
+      ),
+    chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },
+    gate: (seed) => {
+      const arms = armsOf(rule, seed);
+      return Object.fromEntries(DISCIPLINES.map((one) => [aloneArm(one), arms[aloneArm(one)]!]));
+    },
+  };
+}
+
+function evidenceOf(rule: ShareThenSpecializeRule, records: readonly RunRecord[]): Evidence {
+  const runs = matchRuns(
+    (seed) => armsOf(rule, seed),
+    records,
+    (seed) => gridOf(rule, seed),
+  );
+  const seeds = [...runs.keys()];
+  const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
+  const recall = (arm: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+    armEvidence(arm, role, RECALL, runsOf(arm));
+  const designs = Object.keys(rule.settings.designs) as Design[];
+  const arms = new Map(designs.map((design) => [design, recall(design)]));
+  const of = (design: Design): ArmEvidence => arms.get(design)!;
+  const control = {
+    shared: recall(ARMS.controlShared, "control"),
+    symmetric: recall(ARMS.controlSymmetric, "control"),
+  };
+
+  const perRun = (
+    arm: string,
+    value: (run: RunRecord, seed: number) => number,
+  ): { arm: string; values: number[] } => ({
+    arm,
+    values: runsOf(arm).map((run, index) => value(run, seeds[index]!)),
+  });
+  const strict = (run: RunRecord, discipline: Discipline): number =>
+    scoreOf(run, "t-recall", discipline).strict;
+  const worst = (run: RunRecord): number => Math.min(...DISCIPLINES.map((one) => strict(run, one)));
+  const harmed = (run: RunRecord, seed: number): number =>
+    DISCIPLINES.filter((one) => strict(run, one) < strict(runs.get(seed)![aloneArm(one)]!, one)).length;
+  const bits = (run: RunRecord): number => run.result.routing?.mutualInformation ?? 0;
+  const [equalParameters, equalRank, sharedB, oracle, worstOf, negative, information] = rule.secondary as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  return {
+    ...provenance(rule, runs, records),
+    units: seeds.map(() => "all disciplines"),
+    arms: [
+      ...arms.values(),
+      control.shared,
+      control.symmetric,
+      alone(runs),
+      recall(ARMS.instruct, "reference"),
+    ],
+    primary: contrast("primary", RECALL.name, of("shared A"), of("symmetric")),
+    control: contrast("control", RECALL.name, control.shared, control.symmetric),
+    secondary: [
+      contrast(equalParameters, RECALL.name, of("shared A"), of("LoRA")),
+      contrast(equalRank, RECALL.name, of("shared A"), of("LoRA, equal rank")),
+      contrast(sharedB, RECALL.name, of("shared A"), of("shared B")),
+      contrast(oracle, RECALL.name, of("shared A"), of("oracle")),
+      contrast(
+        worstOf,
+        "strict t-recall of the worst discipline",
+        perRun("shared A", worst),
+        perRun("LoRA", worst),
+      ),
+      contrast(
+        negative,
+        "disciplines below the score of an adapter of their own",
+        perRun("shared A", harmed),
+        perRun("LoRA", harmed),
+      ),
+      contrast(
+        information,
+        "mutual information of expert and discipline, bits",
+        perRun("shared A", bits),
+        perRun("symmetric", bits),
+      ),
+    ],
+    grids: gridsOf(rule, runs),
+    matrices: [routing("shared A", runsOf("shared A")), routing("symmetric", runsOf("symmetric"))],
+    numbers: (["symmetric", "shared A", "shared B"] as const).flatMap((design) =>
+      (["A", "B"] as const).flatMap((factor) => {
+        const values = runsOf(design).flatMap((run) => run.result.routing?.similarity[factor] ?? []);
+        return values.length === 0
+          ? []
+          : [
+              {
+                name: `mean cosine between the ${factor}'s of ${design}`,
+                value: mean(values),
+                interval: null,
+              },
+            ];
+      }),
+    ),
+  };
+}
+
+/** The adapters that were trained on one discipline alone, as one reference. */
+function alone(runs: RunsBySeed): ArmEvidence {
+  const parts = DISCIPLINES.map((discipline) =>
+    armEvidence(
+      aloneArm(discipline),
+      "reference",
+      { ...RECALL, score: (run) => scoreOf(run, "t-recall", discipline) },
+      [...runs.values()].map((arms) => arms[aloneArm(discipline)]!),
+    ),
+  );
+  const over = (value: (part: ArmEvidence) => number): number => mean(parts.map(value));
+  const values = parts[0]!.values.map((_, index) => over((part) => part.values[index]!));
+  return {
+    ...parts[0]!,
+    arm: "each discipline alone",
+    ...sample(values),
+    strict: over((part) => part.strict),
+    lenient: over((part) => part.lenient),
+    majority: over((part) => part.majority),
+    chance: over((part) => part.chance),
+    runs: parts.flatMap((part) => part.runs),
+  };
+}
+
+function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["grids"] {
+  const { grid } = rule.settings;
+  if (runsOfArm(runs, expertsArm("symmetric", grid.experts[0]!)).size === 0) return [];
+  return [
+    {
+      name: "experts",
+      measure: RECALL.name,
+      x: "experts",
+      points: (["symmetric", "shared A"] as const).flatMap((design) =>
+        grid.experts.map((experts) =>
+          gridPoint(design, experts, RECALL, runsOfArm(runs, expertsArm(design, experts), grid.seeds)),
+        ),
+      ),
+    },
+  ];
+}
+
+/** Where the routers send each discipline, mean over seeds. */
+function routing(design: Design, runs: readonly RunRecord[]): Matrix {
+  const shares = runs.flatMap(({ result: { routing: own } }) => (own === undefined ? [] : [own.shares]));
+  const experts = shares[0]?.[DISCIPLINES[0]]?.length ?? 0;
+  const columns = Array.from({ length: experts }, (_, expert) => `expert ${expert + 1}`);
+  return {
+    name: `routing of ${design}`,
+    rows: DISCIPLINES,
+    columns,
+    values: DISCIPLINES.map((discipline) =>
+      columns.map((_, expert) => mean(shares.map((one) => one[discipline]![expert]!))),
+    ),
+  };
+}
