@@ -2,7 +2,8 @@ import type { Graph, Tensor } from "../compute/graph.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import type { Route } from "./balance.js";
 import type { ModelConfig, Parameter } from "./config.js";
-import type { DecoderWeights } from "./decoder.js";
+import { type DecoderWeights, unpack } from "./decoder.js";
+import { unpackExperts } from "./expert-stack.js";
 import { type LoraConfig, loraParameters, loraWeights, newLora } from "./lora.js";
 import { type MoeConfig, type MoeOptions, moeParameters, moeWeights, newMoe } from "./lora-moe.js";
 import type { Weight, Weights } from "./safetensors.js";
@@ -44,6 +45,16 @@ export function adaptedWeights(
 ): AdaptedWeights {
   if (isMixture(adapter)) return moeWeights(base, weights, adapter, options);
   return { ...loraWeights(base, weights, adapter, options.dropout), routes: [] };
+}
+
+/** Cuts one flat vector into the weights of an adapter, or of a model where there is none, as `adaptedWeights` reads them. */
+export function unpackAdapted(
+  flat: Tensor,
+  parameters: readonly Parameter[],
+  adapter: AdapterConfig | undefined,
+): Map<string, Tensor> {
+  if (adapter === undefined || !isMixture(adapter)) return unpack(flat, parameters);
+  return unpackExperts(flat, parameters, adapter.experts);
 }
 
 /** Which expert the tokens of a label go to, where labels route; undefined for every other adapter. */

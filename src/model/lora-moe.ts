@@ -1,6 +1,7 @@
 import type { Tensor } from "../compute/graph.js";
 import { addProduct } from "../compute/ops/add-product.js";
 import { multiply } from "../compute/ops/elementwise.js";
+import { linearPair } from "../compute/ops/linear-pair.js";
 import { linear, matmul } from "../compute/ops/matmul.js";
 import { concat, split } from "../compute/ops/shape.js";
 import { LawbookError, mismatch } from "../core/errors.js";
@@ -10,6 +11,7 @@ import type { Route } from "./balance.js";
 import type { ModelConfig, Parameter } from "./config.js";
 import type { DecoderWeights } from "./decoder.js";
 import type { Dropout } from "./dropout.js";
+import { allExperts, hasExperts } from "./expert-stack.js";
 import { adaptedLayers, fillUniform, type LoraConfig, rankOf, scalingOf } from "./lora.js";
 import { feedForward, mixloraBlocks } from "./mixlora.js";
 import { type Routing, routeByLabels, routeByWeights, routeTokens } from "./routing.js";
@@ -153,10 +155,7 @@ export function moeWeights(
   { dropout, gates: given }: MoeOptions = {},
 ): MoeWeights {
   const routes: Route[] = [];
-  const experts = [...Array(moe.experts).keys()];
   const get = (name: string): Tensor => base.get(name)!;
-  const all = (layer: string, prefix: string, suffix: string): Tensor[] =>
-    experts.map((e) => adapter.get(`${layer}.${prefix}${e}${suffix}`)!);
   const keep = (made: Route): Route => {
     routes.push(made);
     return made;
@@ -167,8 +166,8 @@ export function moeWeights(
     const router = adapter.get(`${layer}.lora_route.weight`);
     const rank = rankOf(moe, layer);
     const one = (name: string): Tensor => adapter.get(`${layer}.${name}.weight`)!;
-    const a = moe.kind === "shared-a" ? one("lora_A") : concat(all(layer, "lora_A", ".weight"), 0);
-    const b = moe.kind === "shared-b" ? one("lora_B") : concat(all(layer, "lora_B", ".weight"), 1);
+    const a = moe.kind === "shared-a" ? one("lora_A") : allExperts(adapter, layer, "lora_A", moe.experts);
+    const b = moe.kind === "shared-b" ? one("lora_B") : allExperts(adapter, layer, "lora_B", moe.experts);
     const [h, logits] = thinProducts(x, a, router, dropout?.(layer, x));
     const constant = adapter.get(weightsName(layer));
     const { gates } =
@@ -188,7 +187,7 @@ export function moeWeights(
     routes,
     linear: (layer, x) => {
       if (moe.kind !== "mixlora") {
-        const adapted = adapter.has(`${layer}.lora_A.weight`) || adapter.has(`${layer}.lora_A0.weight`);
+        const adapted = adapter.has(`${layer}.lora_A.weight`) || hasExperts(adapter, layer);
         return adapted ? mixture(layer, x) : linear(x, get(`${layer}.weight`));
       }
       const name = feedForward(layer);
@@ -198,7 +197,10 @@ export function moeWeights(
   };
 }
 
-/** x A^T, and x W_g^T where there is a router; in one product where both see the same x. */
+/** onnxruntime sums products over at least so many columns at once: up to here the bits do not depend on the rows of A. */
+const ONE_SUM = 128;
+
+/** x A^T, and x W_g^T where there is a router; with one gradient of x where both see the same x. */
 function thinProducts(
   x: Tensor,
   a: Tensor,
@@ -207,6 +209,7 @@ function thinProducts(
 ): readonly [h: Tensor, logits: Tensor | undefined] {
   if (router === undefined) return [linear(seen ?? x, a), undefined];
   if (seen !== undefined) return [linear(seen, a), linear(x, router)];
+  if (x.shape[1]! <= ONE_SUM) return linearPair(x, a, router);
   const both = linear(x, concat([a, router], 0));
   return split(both, [a.shape[0]!, router.shape[0]!], 1) as [Tensor, Tensor];
 }

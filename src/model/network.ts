@@ -9,9 +9,10 @@ import {
   gateValues,
   isMixture,
   labelExperts,
+  unpackAdapted,
 } from "./adapted.js";
 import type { ModelConfig } from "./config.js";
-import { frozenInput, frozenValues, pack, plainWeights, unpack } from "./decoder.js";
+import { frozenInput, frozenValues, pack, plainWeights } from "./decoder.js";
 import type { Weights } from "./safetensors.js";
 
 /** A model that can be run: weights, and an adapter that is not folded into them, as a mixture cannot be. */
@@ -29,7 +30,7 @@ export function networkInput(graph: Graph, { config, adapter }: Network, tokens:
   if (adapter === undefined) return { ...plainWeights(base), routes: [] };
   const parameters = adapterParameters(config, adapter.config);
   const size = parameters.reduce((total, { shape }) => total + product(shape), 0);
-  const weights = unpack(graph.input(ADAPTER, "float32", [size]), parameters);
+  const weights = unpackAdapted(graph.input(ADAPTER, "float32", [size]), parameters, adapter.config);
   return adaptedWeights(base, weights, adapter.config, { gates: gatesInput(graph, adapter.config, tokens) });
 }
 

@@ -3,10 +3,16 @@ import { Graph, type Tensor } from "../compute/graph.js";
 import { add } from "../compute/ops/elementwise.js";
 import { gatherRows } from "../compute/ops/gather.js";
 import { linearCrossEntropy } from "../compute/ops/linear-cross-entropy.js";
-import { type AdaptedWeights, type AdapterConfig, adaptedWeights, gatesInput } from "../model/adapted.js";
+import {
+  type AdaptedWeights,
+  type AdapterConfig,
+  adaptedWeights,
+  gatesInput,
+  unpackAdapted,
+} from "../model/adapted.js";
 import { type BalanceWeights, balanceLoss } from "../model/balance.js";
 import { headName, type ModelConfig, type Parameter } from "../model/config.js";
-import { decoder, decoderInput, frozenInput, plainWeights, unpack } from "../model/decoder.js";
+import { decoder, decoderInput, frozenInput, plainWeights } from "../model/decoder.js";
 import { maskedDropout } from "../model/dropout.js";
 import { ADAMW, type AdamW, appendUpdates, clipGradients, stateName } from "./optimizer.js";
 import { flatSize, type ParameterGroup, parameterGroups, type Rates } from "./groups.js";
@@ -93,12 +99,12 @@ export function gradientGraph(options: StepOptions, slots: readonly ("p" | "m" |
   const flats = groups.map((group) => {
     const size = [flatSize(group.parameters)];
     const [flat] = slots.map((slot) => graph.input(stateName(slot, group.name), "float32", size));
-    unpack(flat!, group.parameters).forEach((tensor, name) => trained.set(name, tensor));
+    unpackAdapted(flat!, group.parameters, adapter).forEach((tensor, name) => trained.set(name, tensor));
     return flat!;
   });
   if (frozen.length > 0) {
     const flat = graph.input(FROZEN_ADAPTER, "float32", [flatSize(frozen)]);
-    unpack(flat, frozen).forEach((tensor, name) => trained.set(name, tensor));
+    unpackAdapted(flat, frozen, adapter).forEach((tensor, name) => trained.set(name, tensor));
   }
   const weights: AdaptedWeights =
     adapter === undefined

@@ -1,6 +1,7 @@
 import { adaptedLinear } from "../../ops/adapted-linear.js";
 import { addProduct } from "../../ops/add-product.js";
 import { doraLinear } from "../../ops/dora-linear.js";
+import { linearPair } from "../../ops/linear-pair.js";
 import { linear, matmul } from "../../ops/matmul.js";
 import type { Shape } from "../../graph.js";
 import type { OperationCase } from "../case.js";
@@ -51,6 +52,12 @@ export const PRODUCTS: readonly OperationCase[] = [
     inputs: { x: { shape: [3, 4] }, w: { shape: [5, 4] } },
     build: ({ x, w }) => [linear(x!, w!)],
     twin: ({ x, w }) => [times(x!, w!, false, true)],
+  },
+  {
+    name: "linearPair",
+    inputs: { x: { shape: [3, 4] }, a: { shape: [5, 4] }, b: { shape: [2, 4] } },
+    build: ({ x, a, b }) => linearPair(x!, a!, b!),
+    twin: ({ x, a, b }) => [times(x!, a!, false, true), times(x!, b!, false, true)],
   },
   {
     name: "adaptedLinear",
