@@ -30,7 +30,7 @@ export function layerSpecs(layer: Layer, x: Encoding, y: (field?: string) => Enc
     case "rules":
       return [
         { data: data(layer.rows), mark: { type: "rule", style: "reference" }, encoding: { y: y() } },
-        ...layer.rows.map((row) => edgeLabel(row.label, row.labelAt ?? row.y, y())),
+        ...layer.rows.map((row) => edgeLabel(row.label, row.labelAt ?? row.y, y(), BEYOND_MEANS)),
       ];
     case "band":
       return bandSpecs(layer, x, y);
@@ -180,11 +180,14 @@ function bandSpecs(
 }
 
 const LINE_HEIGHT = 12;
+/** Pixels between the edge and text beside it; where the number of the last mean may reach over the edge, more. */
+const EDGE = 6;
+const BEYOND_MEANS = 24;
 
 /** Text at the right edge of a panel, centred on `at`; one line for each line break. */
-function edgeLabel(label: string, at: number, y: Encoding): Json {
+function edgeLabel(label: string, at: number, y: Encoding, dx = EDGE): Json {
   const lines = label.split("\n");
-  return edgeText(lines, at, y, "edge", (-(lines.length - 1) * LINE_HEIGHT) / 2);
+  return edgeText(lines, at, y, "edge", (-(lines.length - 1) * LINE_HEIGHT) / 2, dx);
 }
 
 function remarkSpecs(row: Extract<Layer, { kind: "remarks" }>["rows"][number], y: Encoding): Json[] {
@@ -201,10 +204,11 @@ function edgeText(
   y: Encoding,
   style: string,
   dy: number,
+  dx = EDGE,
 ): Json {
   return {
     data: data([{ y: at, label: lines }]),
-    mark: { type: "text", align: "left", baseline: "middle", dx: 6, dy, style, lineHeight: LINE_HEIGHT },
+    mark: { type: "text", align: "left", baseline: "middle", dx, dy, style, lineHeight: LINE_HEIGHT },
     encoding: { x: { value: "width" }, y, text: { field: "label" } },
   };
 }

@@ -61,7 +61,7 @@ export function gridPanel(rows: readonly GridRow[], options: GridPanelOptions): 
       domain: padded(places, x.scale),
       scale: x.scale,
       ticks: places,
-      format: x.format ?? "~s",
+      format: x.format ?? ".3~s",
     },
     y,
     layers: [

@@ -14,7 +14,7 @@ export const VERDICT_SHAPES: Readonly<Record<VerdictWord, string>> = {
 /** Qwen2.5-7B-Instruct, the model of the source of the four laws. */
 const SOURCE_PARAMETERS = 7e9;
 /** Letters of a line under a title. */
-const CAPTION_LETTERS = 118;
+const CAPTION_LETTERS = 140;
 /** Below this smallest effect of interest a third decimal is shown. */
 const FINE = 0.05;
 
@@ -57,13 +57,7 @@ export function caption(
     words.setting,
     "Small marks: single seeds, the same seed joined by a line. Diamonds: means with 95 % t intervals.",
     scaleGap(evidence.base),
-  ].flatMap(evenLines);
-}
-
-/** As few lines as fit under a title, of about the same length. */
-function evenLines(text: string): string[] {
-  const lines = Math.ceil(text.length / CAPTION_LETTERS);
-  return wrapped(text, Math.ceil(text.length / lines) + 8).split("\n");
+  ].flatMap((text) => wrapped(text, CAPTION_LETTERS).split("\n"));
 }
 
 /** The one base model that all of it is conditional on, and how many times larger the source's is. */

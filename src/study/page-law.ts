@@ -1,4 +1,3 @@
-import type { ArmEvidence, Contrast } from "../laws/evidence.js";
 import { fold } from "../laws/fold.js";
 import {
   counted,
@@ -10,10 +9,10 @@ import {
   scaleGap,
   shapedWord,
   signed,
-  thousands,
 } from "../laws/headline.js";
 import type { Verdict } from "../laws/judge.js";
-import { html, type Markup, type Part, table } from "./page-html.js";
+import { html, type Markup, table } from "./page-html.js";
+import { armsTable, contrastsTable, otherTables } from "./page-numbers.js";
 import { pNumber } from "./page-table.js";
 import type { Study } from "./study.js";
 
@@ -32,8 +31,7 @@ export function lawSection(study: Study, drawing: Markup): Markup {
         ${pText(verdict.adjustedP)},
         ${counted(verdict.pairs, evidence.purpose === "pilot" ? "pilot seed" : "seed")}.
       </p>
-      ${drawing} ${table("Arms and reference models", ARM_COLUMNS, evidence.arms.map(armRow))}
-      ${contrasts(study)}
+      ${drawing} ${armsTable(study)} ${contrastsTable(study)} ${otherTables(study)}
       <h3>Control</h3>
       <p>
         Tested on ${rule.control["tested on"]}; expected: ${rule.control.expect}. Found:
@@ -66,61 +64,6 @@ export function lawSection(study: Study, drawing: Markup): Markup {
       ${checks(study)}
     </section>
   `;
-}
-
-const ARM_COLUMNS = [
-  { title: "arm" },
-  { title: "role" },
-  { title: "strict", number: true },
-  { title: "95 % interval", number: true },
-  { title: "lenient", number: true },
-  { title: "majority", number: true },
-  { title: "chance", number: true },
-  { title: "tokens", number: true },
-  { title: "wordings", number: true },
-  { title: "Vendi", number: true },
-];
-
-function armRow(arm: ArmEvidence): Part[] {
-  const { consumed, interval } = arm;
-  return [
-    html`${arm.arm}<small>${arm.measure}</small>`,
-    arm.role,
-    arm.mean.toFixed(2),
-    intervalText(interval).replaceAll("+", ""),
-    arm.lenient.toFixed(2),
-    arm.majority.toFixed(2),
-    arm.chance.toFixed(2),
-    thousands(arm.tokens.toFixed(0)),
-    consumed === null ? "\u2013" : thousands(consumed.wordings.toFixed(0)),
-    consumed === null ? "\u2013" : consumed.vendi.toFixed(1),
-  ];
-}
-
-function contrasts({ law, evidence, verdict }: Study): Markup {
-  const digits = digitsOf(law.rule.sesoi);
-  const row = (one: Contrast): Part[] => [
-    one.name,
-    `${one.treatment} minus ${one.comparator}`,
-    one.measure,
-    signed(one.mean, digits),
-    intervalText(one.interval, digits),
-    pNumber(one.p),
-    one === evidence.primary ? pNumber(verdict.adjustedP) : "\u2013",
-  ];
-  return table(
-    "Paired differences; secondary ones have no verdict",
-    [
-      { title: "contrast" },
-      { title: "arms" },
-      { title: "score" },
-      { title: "mean", number: true },
-      { title: "95 % interval", number: true },
-      { title: "p", number: true },
-      { title: "adjusted p", number: true },
-    ],
-    [evidence.primary, evidence.control, ...evidence.secondary].map(row),
-  );
 }
 
 function foldTable({ evidence, verdict }: Study): Markup {

@@ -39,6 +39,7 @@ caption { text-align: left; font-weight: 600; padding-bottom: 0.35rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--grid); }
 thead th { border-bottom-color: var(--soft); font-weight: 600; }
 tbody th { font-weight: normal; min-width: 9rem; }
+td:not(.number) { min-width: 6rem; }
 small { display: block; color: var(--quiet); }
 .word { white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }

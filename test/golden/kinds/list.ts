@@ -2,7 +2,7 @@ import type { Runner } from "../case.js";
 import { llama } from "./llama.js";
 import { peftLora, peftWeighted } from "./peft.js";
 import { jensenShannon } from "./partition.js";
-import { adjustedP, clusters, signFlip, tIntervalOf, vendi } from "./statistics.js";
+import { adjustedP, clusters, levene, signFlip, tIntervalOf, vendi } from "./statistics.js";
 import { mergekit, mergekitRandom } from "./mergekit.js";
 import { schedule } from "./schedules.js";
 import { trlDpo, trlOrpo } from "./trl.js";
@@ -17,6 +17,7 @@ export const RUNNERS: Readonly<Record<string, Runner>> = {
   peft_weighted: peftWeighted,
   adjusted_p: adjustedP,
   kmeans: clusters,
+  levene,
   sign_flip: signFlip,
   jensen_shannon: jensenShannon,
   t_interval: tIntervalOf,

@@ -11,6 +11,7 @@ import {
 } from "../../../src/core/statistics.js";
 import { unit, vendiScore as vendiOfVectors } from "../../../src/data/diversity.js";
 import { adjustedRandIndex, kMeans, silhouette } from "../../../src/data/clusters.js";
+import { brownForsythe } from "../../../src/laws/spread.js";
 import type { Runner } from "../case.js";
 
 const NO_CALLER = "no part of the project calls it";
@@ -67,6 +68,15 @@ export const adjustedP: Runner = {
       reject: adjusted.map((value) => value <= alpha),
     });
     return Promise.resolve({ holm: judged(holm(p)), fdr_bh: judged(benjaminiHochberg(p)) });
+  },
+};
+
+/** Brown-Forsythe test. */
+export const levene: Runner = {
+  ignored: { levene_mean: "Levene's own form centres on means; the project centres on medians" },
+  run: ({ inputs }) => {
+    const { statistic, p } = brownForsythe((inputs as { groups: number[][] }).groups);
+    return Promise.resolve({ brown_forsythe: { statistic, p } });
   },
 };
 

@@ -176,13 +176,13 @@ describe("a grid panel", () => {
     expect(standard!.means[0]!.mean).toBeCloseTo(0.15, 12);
   });
 
-  it("draws the dashes and shapes of more designs than colours", async () => {
+  it("tells more designs than colours apart by dashes and shapes", () => {
     const many = Array.from({ length: 7 }, (_, index) => [1, 2].map((x) => ({ design: `d${index}`, x, values: [index / 10] }))); // prettier-ignore
-    const svg = await renderSvg(
-      chartSpec(alone(gridPanel(many.flat(), { title: "", seeds: [1], x: { title: "x", scale: "linear" } }))),
-    );
-    expect(svg.match(/stroke-dasharray="5,3"/g)).toHaveLength(2);
-    for (let index = 0; index < 7; index++) expect(svg).toContain(`>d${index}<`);
+    const options = { title: "", seeds: [1], x: { title: "x", scale: "linear" as const } };
+    const spec = JSON.stringify(chartSpec(alone(gridPanel(many.flat(), options))));
+    expect(spec.match(/"strokeDash":\[5,3\]/g)).toHaveLength(2);
+    const [, shapes] = /"range":(\["circle"[^\]]*\])/.exec(spec)!;
+    expect(new Set(JSON.parse(shapes!) as string[]).size).toBe(7);
   });
 
   it("refuses rows with a missing seed and places that have no logarithm", () => {
@@ -304,7 +304,7 @@ describe("headlines", () => {
     const lines = caption(evidence, verdict, { contrast: "A minus B", setting: "One. Two." });
     expect(lines.join(" ")).toContain(scaleGap(evidence.base));
     expect(lines.join(" ")).toMatch(/^A minus B: \+0\.\d\d, 95 % interval/);
-    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(130);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(140);
   });
 
   it("break long names between words alone", () => {
