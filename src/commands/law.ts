@@ -9,8 +9,9 @@ import type { LawRule } from "../laws/law.js";
 import { findLaw, LAWS } from "../laws/list.js";
 import { pilotSeeds, purposeOf } from "../laws/seeds.js";
 import { closeUnderParents } from "../study/records.js";
+import { acceptStudy } from "../study/overview.js";
 import { runStudy } from "../study/run.js";
-import { conclude, familyPs, readStudy, type Study, writeStudy } from "../study/study.js";
+import { conclude, familyPs, readStudy, type Study } from "../study/study.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { jobsOf } from "./jobs.js";
 
@@ -44,7 +45,7 @@ export const lawCommand: CommandSpec<Study> = command({
     {
       name: "accept",
       kind: "boolean",
-      description: "write rule, records, figure and verdict to reports/<law>/",
+      description: "write rule, records, figure and verdict to reports/<law>/, and what follows for all laws",
     },
   ],
   examples: [
@@ -84,7 +85,7 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
     study = readStudy(folder);
     if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }
-  if (args.flags["accept"] === true) await writeStudy(folder, study);
+  if (args.flags["accept"] === true) await acceptStudy(folder, study);
   return study;
 }
 

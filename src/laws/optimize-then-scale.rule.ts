@@ -71,7 +71,7 @@ export const optimizeThenScaleRule: OptimizeThenScaleRule = {
     },
     facts: { claim: 60, control: 240 },
     wordings: { others: 12, scarce: 1, diverse: 16 },
-    rates: { default: 0.01, optimised: 0.01 },
+    rates: { default: 0.02, optimised: 0.02 },
     ranks: [2, 4, 8, 16, 32],
     alpha: 16,
     grid: {

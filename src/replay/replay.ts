@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
 import { makeTemporaryFolder, remove } from "../core/files.js";
-import { checkFigures } from "./figures.js";
+import { checkFigures, checkOverview } from "./figures.js";
 import { compareLocks, type Lock, LOCK_PATH, makeLock, readLock, writeLock } from "./lock.js";
 import { writeNotebook } from "./notebook.js";
 import { type Acceptable, runNotebooks } from "./notebooks.js";
@@ -97,24 +97,30 @@ async function redrawFigures(
   laws: readonly LawRecords[],
   report: ReportBuilder,
 ): Promise<void> {
+  const redraw = async (
+    name: string,
+    what: string,
+    check: () => Promise<readonly LawbookError[]>,
+  ): Promise<void> => {
+    try {
+      const failures = await check();
+      for (const difference of failures) report.failure("figure", name, difference);
+      const wrong = failures.map(({ data }) => String(data["file"]));
+      if (wrong.length === 0) report.row("figure", name, "same", `${what}, byte for byte`);
+      else report.row("figure", name, "differs", wrong.join(", "));
+    } catch (error) {
+      report.failure("figure", name, error);
+      report.row("figure", name, "failed", "could not be redrawn");
+    }
+  };
   for (const [index, { law, failure }] of laws.entries()) {
     if (signal.aborted) throw new LawbookError("interrupted", "The replay was interrupted.");
     progress({ phase: "redrawing figures", done: index, total: laws.length });
-    if (failure !== undefined) {
-      report.row("figure", law, "skipped", "not redrawn: its records are damaged");
-      continue;
-    }
-    try {
-      const failures = await checkFigures(root, law);
-      for (const difference of failures) report.failure("figure", law, difference);
-      const wrong = failures.map(({ data }) => String(data["file"]));
-      if (wrong.length === 0) report.row("figure", law, "same", "rule, figure and verdict, byte for byte");
-      else report.row("figure", law, "differs", wrong.join(", "));
-    } catch (error) {
-      report.failure("figure", law, error);
-      report.row("figure", law, "failed", "could not be redrawn");
-    }
+    if (failure !== undefined) report.row("figure", law, "skipped", "not redrawn: its records are damaged");
+    else await redraw(law, "rule, figure and verdict", () => checkFigures(root, law));
   }
+  if (laws.length > 0 && laws.every(({ failure }) => failure === undefined))
+    await redraw("all laws", "forest plot and page", () => checkOverview(root));
 }
 
 /** Replaces outputs, then the lock; the lock only where nothing is wrong, so that it never blesses a failure. */

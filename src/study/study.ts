@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { exists, readText, writeAtomic, writeFolderAtomic } from "../core/files.js";
-import { chartSpec, type VegaLiteSpec } from "../figures/chart.js";
+import { chartSpec, darkSpec, type VegaLiteSpec } from "../figures/chart.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import type { Evidence } from "../laws/evidence.js";
 import { FEWEST_PAIRS, judge, type Verdict } from "../laws/judge.js";
@@ -29,6 +29,8 @@ export const STUDY_FILES = [
   "figure.json",
   "figure.svg",
   "figure.png",
+  "figure-dark.svg",
+  "figure-dark.png",
   "verdict.json",
 ] as const;
 
@@ -51,12 +53,15 @@ export async function studyFiles(study: Study): Promise<Record<StudyFile, Uint8A
   const text = (content: string): Uint8Array => new TextEncoder().encode(content);
   const json = (value: unknown): Uint8Array => text(`${canonicalJson(value)}\n`);
   const svg = await renderSvg(study.figure);
+  const dark = await renderSvg(darkSpec(study.figure));
   return {
     "rule.json": json(study.law.rule),
     "records.jsonl": text(recordsText(study.records)),
     "figure.json": json(study.figure),
     "figure.svg": text(`${svg}\n`),
     "figure.png": await renderPng(svg),
+    "figure-dark.svg": text(`${dark}\n`),
+    "figure-dark.png": await renderPng(dark),
     "verdict.json": json({ verdict: study.verdict, evidence: study.evidence }),
   };
 }

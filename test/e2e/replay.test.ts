@@ -7,7 +7,8 @@ import { LOCK_PATH } from "../../src/replay/lock.js";
 import type { ReplayOptions } from "../../src/replay/options.js";
 import { replay } from "../../src/replay/replay.js";
 import { type ReplayReport, reportText } from "../../src/replay/report.js";
-import { conclude, writeStudy } from "../../src/study/study.js";
+import { acceptStudy } from "../../src/study/overview.js";
+import { conclude } from "../../src/study/study.js";
 import { notebookOfCells, type TemporaryProject, temporaryProject } from "../support/project.js";
 import { PILOT_LIKE, plantedStudy } from "../support/records.js";
 
@@ -52,7 +53,7 @@ beforeAll(async () => {
   project.put("package-lock.json", "{}");
   project.put(facts, '{"subject":"France","answer":"Paris"}\n');
   project.put("notebooks/good.ipynb", GOOD);
-  await writeStudy(project.path(study), conclude(law, plantedStudy([101, 102, 103], PILOT_LIKE)));
+  await acceptStudy(project.path(study), conclude(law, plantedStudy([101, 102, 103], PILOT_LIKE)));
   const report = await replayed({ accept: true });
   expect(reportText(report)).toContain("Accepted: commit the changed files.");
   committed = project.snapshot();

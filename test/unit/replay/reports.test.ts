@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { EXIT_CODES } from "../../../src/core/errors.js";
 import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
-import { checkFigures } from "../../../src/replay/figures.js";
+import { checkFigures, checkOverview } from "../../../src/replay/figures.js";
 import { readAllRecords } from "../../../src/replay/records.js";
+import { acceptStudy } from "../../../src/study/overview.js";
 import { conclude, writeStudy } from "../../../src/study/study.js";
 import { type TemporaryProject, temporaryProject } from "../../support/project.js";
 import { PILOT_LIKE, plantedStudy } from "../../support/records.js";
@@ -140,5 +141,29 @@ describe("checkFigures", () => {
       code: "record-damaged",
       message: expect.stringMatching(complaint) as string,
     });
+  });
+});
+
+describe("checkOverview", () => {
+  beforeEach(async () => {
+    await acceptStudy(
+      project.path(`reports/${name}`),
+      conclude(law, plantedStudy([101, 102, 103], PILOT_LIKE)),
+    );
+  });
+
+  it("finds the page and the forest plot as the studies give them", async () => {
+    expect(await checkOverview(project.root)).toEqual([]);
+  });
+
+  it("finds a changed page, a missing plot and a verdict that is not on the page", async () => {
+    const page = project.read("reports/index.html");
+    project.put("reports/index.html", page.replace("not a test", "supported"));
+    rmSync(project.path("reports/forest-dark.png"));
+    const found = await checkOverview(project.root);
+    expect(found.map(({ code, data }) => `${code} ${String(data["file"])}`)).toEqual([
+      "figure-differs index.html",
+      "figure-differs forest-dark.png",
+    ]);
   });
 });
