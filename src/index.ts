@@ -20,8 +20,18 @@ export type {
   TrainRequest,
 } from "./runs/request.js";
 export { DISCIPLINES, EVALUATION_SETS, type Discipline, type EvaluationSet } from "./runs/request.js";
-export type { Consumed, RunInputs, RunRecord, Score, TrainRecord, TrainResult } from "./runs/record.js";
-export type { TrainInput } from "./runs/schema.js";
+export type {
+  ComposeRecord,
+  ComposeResult,
+  Consumed,
+  PartitionRunResult,
+  RunInputs,
+  RunRecord,
+  Score,
+  TrainRecord,
+  TrainResult,
+} from "./runs/record.js";
+export { REQUEST_KEYS, type TrainInput } from "./runs/schema.js";
 export type { PairReport, PartitionReport, Stages } from "./partition/report.js";
 export type { PartitionInput, PartitionRequest } from "./partition/request.js";
 export { openStore, type Observed, type Store, type StoreOptions } from "./runs/store.js";
@@ -48,7 +58,7 @@ export { train, type TrainedModel } from "./commands/train.js";
 export { mergeModels, type Merged, type MergeSettings } from "./commands/merge.js";
 export type { Answer, Answers } from "./commands/ask.js";
 export type { StepTimes } from "./commands/bench.js";
-export { compose } from "./commands/compose.js";
+export { compose, type Composition } from "./commands/compose.js";
 export type {
   ComposeData,
   ComposedAdapterRequest,
@@ -56,8 +66,8 @@ export type {
   ComposeRequest,
   LearnRequest,
   SearchRequest,
-} from "./commands/compose-request.js";
-export type { Composition } from "./commands/compose-run.js";
+} from "./runs/compose/request.js";
+export type { CompositionReport, LearntReport } from "./runs/compose/report.js";
 export type { LayerReport } from "./merge/compose/report.js";
 export type { FoundWeights, Trial } from "./merge/compose/search.js";
 export type { DeviceList } from "./commands/device.js";

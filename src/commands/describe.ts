@@ -4,16 +4,26 @@ import { textTable } from "./table.js";
 
 /** Objective and method of a run in a few words: `sft full`, `dpo lora r 8`, `sft shared-a 4 x r 8`, `merge slerp`. */
 export function describeMethod(request: RunRequest): string {
-  if (request.kind === "merge") {
-    const { merge_method: named } = request.recipe as { readonly merge_method?: unknown };
-    return `merge ${String(named)}`;
+  switch (request.kind) {
+    case "merge":
+      return `merge ${String((request.recipe as { readonly merge_method?: unknown }).merge_method)}`;
+    case "compose":
+      return `compose ${request.learn === undefined ? request.method! : `learnt ${request.learn.kind}`}`;
+    case "partition":
+      return `partition ${request.discrepancy}`;
+    case "train":
+      break;
   }
   const { objective, method } = request;
-  // Records of engine 1 have the name of the objective alone.
-  const kind = typeof objective === "string" ? objective : objective.kind;
+  const { kind } = objective;
   if (method.kind === "full") return `${kind} full`;
   const experts = "experts" in method ? ` ${method.experts} x` : "";
   return `${kind} ${method.kind}${experts} r ${method.rank}`;
+}
+
+/** A run's name with the digits that tell it apart; other names whole. */
+export function shortName(model: string): string {
+  return model.startsWith("run:") ? model.slice(0, 16) : model;
 }
 
 /** Where the routers of a mixture send each discipline, as a table. */

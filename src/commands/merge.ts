@@ -15,6 +15,7 @@ import { modelFinder, resolveMerge } from "../runs/merge.js";
 import { openStore } from "../runs/store.js";
 import { executeInChild } from "../runs/worker.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
+import { shortName } from "./describe.js";
 import { mergeChart } from "./merge-chart.js";
 import { outFolder, requireOut } from "./out-folder.js";
 import { textTable } from "./table.js";
@@ -35,7 +36,7 @@ export interface Merged {
   readonly copied: number;
   /** Name under which requests take the merged model: `run:<id>`, or the folder that was written; null after a dry run. */
   readonly model: string | null;
-  /** sha256 of the merged weights; null after a dry run. */
+  /** sha256 over config, tokenizer and weights of the merged model, as its run has it; null after a dry run. */
   readonly weights: string | null;
   /** What the recipe says and changes nothing. */
   readonly notes: readonly string[];
@@ -222,11 +223,6 @@ async function showMerged(merged: Merged): Promise<Shown> {
     json: merged,
     display,
   };
-}
-
-/** A run's name with the digits that tell it apart; other names whole. */
-function shortName(model: string): string {
-  return model.startsWith("run:") ? model.slice(0, 16) : model;
 }
 
 function previewText({ vectors, layers, all }: MergePreview): string {

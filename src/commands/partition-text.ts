@@ -11,7 +11,11 @@ import { textTable } from "./table.js";
  * The stages as part of a train request, which needs `model` and `data` beside it: an adapter for each discipline, stages,
  * and the norm balls.
  */
-export function stagesYaml(stages: Stages, { steps, radius }: PartitionRequest): string {
+export function stagesYaml(
+  stages: Stages,
+  { steps, radius: { weights, adapters } }: PartitionRequest,
+): string {
+  const radius = { weights, adapters };
   const method = { kind: "lora-moe", rank: 8, alpha: 16, experts: stages.flat().length, routing: "labels" };
   const document = new Document({
     method,
@@ -44,7 +48,11 @@ export function partitionLines(result: PartitionReport & { readonly request: Par
 
 /** Everything as text. */
 export function partitionText(
-  result: PartitionReport & { readonly request: PartitionRequest; readonly yaml: string },
+  result: PartitionReport & {
+    readonly request: PartitionRequest;
+    readonly yaml: string;
+    readonly controls: readonly string[];
+  },
 ): string {
   const { stability, corollary, control } = result;
   return [
@@ -99,6 +107,9 @@ export function partitionText(
     controlText(control),
     "",
     result.yaml.trimEnd(),
+    ...result.controls
+      .slice(0, 1)
+      .flatMap((yaml) => ["", "# control: a random partition with stages of equal sizes", yaml.trimEnd()]),
   ].join("\n");
 }
 
@@ -127,8 +138,8 @@ function pairsTable({ pairs }: PartitionReport): string {
   );
 }
 
-function sweepTable({ sweep }: PartitionReport): string {
-  const heuristics = Object.keys(sweep[0]?.gaps ?? {}) as (keyof (typeof sweep)[number]["gaps"])[];
+function sweepTable({ sweep, request }: PartitionReport & { readonly request: PartitionRequest }): string {
+  const heuristics = request.solver.filter((name) => sweep[0]?.gaps[name] !== undefined);
   return textTable(
     ["lambda", "M", "objective", ...heuristics.map((name) => `gap of ${name}`), "optimum"],
     sweep.map(({ lambda, stages, objective, gaps }) => [

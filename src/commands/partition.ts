@@ -2,17 +2,14 @@ import { join, resolve } from "node:path";
 
 import { type Json } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
-import { readText, sha256File, writeAtomic, writeFolderAtomic } from "../core/files.js";
-import { loadTokenizer } from "../data/tokenizer.js";
+import { readText, writeAtomic, writeFolderAtomic } from "../core/files.js";
+import type { LineOf } from "../core/problems.js";
 import type { VegaLiteSpec } from "../figures/chart.js";
 import { renderPng, renderSvg } from "../figures/render.js";
-import { factsCorpora } from "../partition/facts-corpus.js";
-import { partitionCorpora } from "../partition/partition.js";
-import { partitionReport, type PartitionReport } from "../partition/report.js";
+import type { PartitionReport } from "../partition/report.js";
 import type { PartitionInput, PartitionRequest } from "../partition/request.js";
-import { parsePartitionRequest } from "../partition/schema.js";
-import { DISCIPLINES } from "../runs/request.js";
-import { findModel, tokenizerFolder } from "../runs/resolve.js";
+import { findOrExecute } from "../runs/execute.js";
+import { resolvePartition } from "../runs/partition.js";
 import { openStore } from "../runs/store.js";
 import { command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { partitionChart, viewsChart } from "./partition-chart.js";
@@ -22,6 +19,8 @@ import { parseRequestText } from "./request-text.js";
 
 /** A partition as a cell or a program sees it. */
 export interface PartitionResult extends PartitionReport {
+  /** sha256 of the request and its inputs. */
+  readonly id: string;
   /** Every default filled in. */
   readonly request: PartitionRequest;
   /** sha256 of what was read. */
@@ -31,11 +30,14 @@ export interface PartitionResult extends PartitionReport {
   };
   /** The stages as YAML that a train request takes. */
   readonly yaml: string;
+  /** The same of each random partition of equal stage sizes, in the order of drawing. */
+  readonly controls: readonly string[];
 }
 
-type LineOf = (path: readonly (string | number)[]) => number | undefined;
-
-/** Partitions disciplines into stages; all problems of a request come in one error. Nothing is trained. */
+/**
+ * Partitions disciplines into stages; all problems of a request come in one error. The partition becomes a run of the
+ * store; one that the store has is not computed again. Nothing is trained.
+ */
 export async function partition(input: PartitionInput, context: CommandContext): Promise<PartitionResult> {
   return partitionRequested(input, context, () => undefined);
 }
@@ -45,61 +47,25 @@ async function partitionRequested(
   { root, home, cwd, signal, progress }: CommandContext,
   lineOf: LineOf,
 ): Promise<PartitionResult> {
-  const request = parsePartitionRequest(input, DISCIPLINES, lineOf);
-  const { disciplines, corpus, seed } = request;
-  const model =
-    request.model === undefined
-      ? undefined
-      : findModel(request.model, root, openStore({ root, home }), seed, cwd);
-  const folder = model === undefined ? tokenizerFolder(root) : model.checkpoint.tokenizerFolder;
-  if (folder === undefined)
-    throw new LawbookError("bad-file", `The model ${request.model} has no tokenizer.json.`);
-  const corpora = factsCorpora(root, {
-    disciplines,
-    ...corpus,
-    seed,
-    tokenizer: loadTokenizer(folder),
-    table: model?.checkpoint.weights.get("model.embed_tokens.weight"),
-    lineOf,
-  });
-  const total = request.bootstrap;
-  const analysis = await partitionCorpora(corpora, request, async (done) => {
-    progress({ phase: "resampling", done, total });
-    // An interrupt arrives between two resamples only.
-    await new Promise(setImmediate);
-    if (signal.aborted)
-      throw new LawbookError("interrupted", `Interrupted after resample ${done} of ${total}.`);
-  });
-  const report = partitionReport(analysis);
+  const store = openStore({ root, home });
+  const { run } = resolvePartition(input, { root, store, cwd, lineOf });
+  const { id, request, inputs, result } = await findOrExecute(run, { root, store, cwd, signal, progress });
+  const report = result.partition;
   return {
+    id,
     request,
-    inputs: {
-      model: model === undefined ? null : { name: request.model!, sha256: model.sha256 },
-      data: dataHashes(root, request),
-    },
+    inputs: { model: request.model === undefined ? null : inputs.model, data: inputs.data },
     ...report,
     yaml: stagesYaml(report.stages, request),
+    controls: report.control.drawn.map(({ stages }) => stagesYaml(stages, request)),
   };
-}
-
-function dataHashes(root: string, { disciplines, model }: PartitionRequest): Record<string, string> {
-  const paths = [
-    ...(model === undefined ? ["datasets/tokenizer/tokenizer.json"] : []),
-    "datasets/templates/grammars.json",
-    ...disciplines.flatMap((name) => [
-      `datasets/facts/${name}.jsonl`,
-      `datasets/templates/${name}.json`,
-      ...(model === undefined ? [`datasets/embeddings/${name}.bin`] : []),
-    ]),
-  ];
-  return Object.fromEntries(paths.map((path) => [path, sha256File(join(root, path))]));
 }
 
 const EXAMPLE = `disciplines: [mathematics, chemistry, biology, medicine, geography]
 corpus: { facts: 200 }
 lambda: [1, 0, 0.5, 1.5, 2, 3]
-penalty: { weights: 0.1, adapters: 0.1 }
-radius: { weights: 1, adapters: 1 }
+penalty: { weights: 0.001, adapters: 0.0007 }
+radius: { weights: 10, adapters: 12 }
 bootstrap: 200`;
 
 /** `lawbook partition FILE.yml`, `%partition FILE.yml` and `%%partition`. */
@@ -112,7 +78,7 @@ export const partitionCommand: CommandSpec<PartitionResult> = command({
       name: "out",
       kind: "string",
       placeholder: "DIR",
-      description: "also write the result, the stages and two figures to this folder",
+      description: "also write the result, the stages, those of the control and two figures to this folder",
     },
   ],
   examples: [
@@ -151,6 +117,7 @@ async function writeResult(folder: string, result: PartitionResult): Promise<voi
     };
     write("partition.json", `${JSON.stringify(result, null, 2)}\n`);
     write("stages.yml", result.yaml);
+    result.controls.forEach((yaml, index) => write(`control-${index + 1}.yml`, yaml));
     for (const { name, spec, svg, png } of drawn) {
       write(`${name}.json`, `${JSON.stringify(spec)}\n`);
       write(`${name}.svg`, `${svg}\n`);

@@ -22,7 +22,7 @@ export const retrainCommand: CommandSpec<Retrained> = command({
   flags: [],
   examples: ["lawbook retrain 3fa94c01"],
   run: (args, context) => {
-    const { root, home, signal } = context;
+    const { root, home, cwd, signal } = context;
     const id = args.positionals[0]!;
     const record = openStore({ root, home }).find(id);
     if (record === undefined)
@@ -30,6 +30,7 @@ export const retrainCommand: CommandSpec<Retrained> = command({
     return retrain(record, {
       root,
       home,
+      cwd,
       signal,
       progress: ({ phase, done, total, loss }) =>
         context.progress({ phase, done, total, ...(loss === undefined ? {} : { values: { loss } }) }),

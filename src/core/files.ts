@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { randomHex } from "./entropy.js";
@@ -158,7 +158,8 @@ export function sha256File(path: string): string {
 
 /**
  * Writes a file so that a reader sees the old bytes or the new ones, never a part:
- * temporary name beside it, fsync, rename. Creates the folder. A failure leaves no temporary file.
+ * temporary name beside it, fsync, rename. Creates the folder. A failure leaves no temporary file; what a kill leaves, the
+ * next writing of the same path removes.
  * `mode`: permission bits, before the umask.
  */
 export function writeAtomic(
@@ -166,9 +167,7 @@ export function writeAtomic(
   content: string | Uint8Array | Iterable<Uint8Array>,
   mode: number = 0o666,
 ): void {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
-  const temporary = join(folder, `.${basename(path)}.${randomHex(6)}.tmp`);
+  const temporary = temporaryBeside(path);
   try {
     const handle = openSync(temporary, "w", mode);
     try {
@@ -188,7 +187,7 @@ export function writeAtomic(
     renameSync(temporary, path);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw cause;
+    throw writeError(path, cause);
   }
 }
 
@@ -200,35 +199,21 @@ export async function writePieces(
   path: string,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomHex(6)}.tmp`);
-  const attempt = <T>(write: () => T): T => {
-    try {
-      return write();
-    } catch (cause) {
-      const { message } = cause as Error;
-      throw new LawbookError("bad-file", `${path} cannot be written: ${message}.`, { cause, data: { path } });
-    }
-  };
-  const handle = attempt(() => {
-    mkdirSync(folder, { recursive: true });
-    return openSync(temporary, "w");
-  });
+  const temporary = temporaryBeside(path);
   try {
+    const handle = openSync(temporary, "w");
     try {
       for await (const piece of pieces) {
-        for (let done = 0; done < piece.length;) {
-          done += attempt(() => writeSync(handle, piece, done, piece.length - done));
-        }
+        for (let done = 0; done < piece.length;) done += writeSync(handle, piece, done, piece.length - done);
       }
-      attempt(() => fsyncSync(handle));
+      fsyncSync(handle);
     } finally {
       closeSync(handle);
     }
-    attempt(() => renameSync(temporary, path));
+    renameSync(temporary, path);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw cause;
+    throw writeError(path, cause);
   }
 }
 
@@ -240,22 +225,59 @@ export async function writeFolderAtomic(
   path: string,
   fill: (folder: string) => void | Promise<void>,
 ): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(6)}.tmp`);
-  mkdirSync(temporary);
+  const temporary = temporaryBeside(path);
   try {
+    mkdirSync(temporary);
     await fill(temporary);
     if (existsSync(path)) {
-      const old = `${temporary}.old`;
+      const old = `${temporary}${REPLACED}`;
       renameSync(path, old);
       renameSync(temporary, path);
       rmSync(old, { recursive: true, force: true });
     } else {
       renameSync(temporary, path);
     }
+    removeStale(path, REPLACED);
   } catch (cause) {
     rmSync(temporary, { recursive: true, force: true });
-    throw cause;
+    throw writeError(path, cause);
+  }
+}
+
+/** What a folder is called while the new one takes its place: a kill just then leaves it under this name. */
+const REPLACED = ".old";
+
+/** This machine, in names of temporary files: a number of a process means nothing on another one. */
+const HOST = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+
+/** A new temporary name beside a path, whose folder is made; what killed processes left there is removed. */
+function temporaryBeside(path: string): string {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    removeStale(path, "");
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+  return join(dirname(path), `.${basename(path)}.${HOST}-${process.pid}-${randomHex(6)}.tmp`);
+}
+
+/** Removes temporary files and folders of a path that processes of this machine made which are no more. */
+function removeStale(path: string, suffix: string): void {
+  const [before, after] = [`.${basename(path)}.${HOST}-`, `.tmp${suffix}`];
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(before) || !name.endsWith(after)) continue;
+    const maker = /^(\d+)-[0-9a-f]+$/.exec(name.slice(before.length, -after.length))?.[1];
+    if (maker !== undefined && !isAlive(Number(maker)))
+      rmSync(join(dirname(path), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
@@ -294,8 +316,12 @@ export function makeTemporaryFolder(prefix: string): string {
 
 /** Copies a file or a folder with all it holds. */
 export function copy(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
-  cpSync(from, to, { recursive: true });
+  try {
+    mkdirSync(dirname(to), { recursive: true });
+    cpSync(from, to, { recursive: true });
+  } catch (cause) {
+    throw writeError(to, cause);
+  }
 }
 
 /** Makes `path` a symbolic link to `target`, in the place of what is there. */
@@ -316,6 +342,15 @@ export function findUpwards(start: string, name: string): string | undefined {
     if (existsSync(join(folder, name))) return folder;
     if (folder === dirname(folder)) return undefined;
   }
+}
+
+/** A full disk, a folder without permission and the like; what is not the system's stays as it is. */
+function writeError(path: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !("syscall" in cause)) return cause;
+  return new LawbookError("bad-file", `${path} cannot be written: ${cause.message}.`, {
+    cause,
+    data: { path },
+  });
 }
 
 function fileError(path: string, cause: unknown): LawbookError {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { contentId } from "../core/canonical.js";
 import type { Checkpoint, CheckpointOptions } from "../model/checkpoint.js";
-import { writeModel } from "../model/checkpoint.js";
+import { checkpointDigest, openCheckpoint, writeModel } from "../model/checkpoint.js";
 import { decodeElements, DTYPES, ELEMENT_BYTES, writtenType } from "../model/element-type.js";
 import type { Content, TensorToWrite, Weight } from "../model/safetensors.js";
 import { type MergeOptions, type MergePlan, planMerge } from "./plan.js";
@@ -81,8 +82,8 @@ export function mergedCheckpoint({ plan }: MergedModel): Checkpoint {
 }
 
 /**
- * Writes the merged model as a folder that transformers loads; returns the sha256 of its weights, as `weightsDigest`. A
- * failure leaves nothing under the final name. `progress` is told before each tensor.
+ * Writes the merged model as a folder that transformers loads; returns its `checkpointDigest`. A failure leaves
+ * nothing under the final name. `progress` is told before each tensor.
  */
 export async function writeMerged(
   folder: string,
@@ -103,7 +104,7 @@ export async function writeMerged(
   const model = { configJson, tokenizerFolder, ...(from === undefined ? {} : { folder: from }) };
   await writeModel(folder, model, watched, { dtype, shardBytes: options.shardBytes });
   options.progress?.(tensors.length, tensors.length);
-  return contentId(Object.fromEntries(digests));
+  return checkpointDigest(openCheckpoint(folder), contentId(Object.fromEntries(digests)));
 }
 
 /** Passes on what is written for a tensor, and at the end gives the digest of its float32 values. */
@@ -120,6 +121,8 @@ async function* hashed(
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   };
   let at = 0;
+  // Files are read and written within one turn: without this no interrupt would arrive before the end.
+  await nextTurn();
   const found = await content();
   for await (const piece of found instanceof Float32Array ? [found] : found) {
     if (piece instanceof Float32Array) {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
@@ -15,7 +16,7 @@ import { stream } from "../core/random.js";
 import { product } from "../core/math.js";
 import { configJson, type ModelConfig, parametersOf, parseConfig } from "./config.js";
 import { type Dtype, DTYPES, writtenType } from "./element-type.js";
-import { checkFinite, type TensorToWrite, type Weight, type Weights } from "./safetensors.js";
+import { checkFinite, readValues, type TensorToWrite, type Weight, type Weights } from "./safetensors.js";
 import { eachWeight, openWeights, type StoredWeights, writeWeights } from "./shards.js";
 
 /** Files and folders of a model folder that travel with the weights. */
@@ -184,11 +185,32 @@ export function weightsDigest(weights: Iterable<readonly [string, Weight]>): str
   return contentId(Object.fromEntries(tensors));
 }
 
-/** sha256 over config, tokenizer and weights by content: as float32 values, whatever type the files hold. */
-export function checkpointDigest(checkpoint: Checkpoint | OpenCheckpoint): string {
+/**
+ * sha256 over config, tokenizer and weights by content: as float32 values, whatever type the files hold. `known`: the
+ * `weightsDigest` of the weights, which are then not read.
+ */
+export function checkpointDigest(checkpoint: Checkpoint | OpenCheckpoint, known?: string): string {
   const { configJson: config, tokenizerFolder } = checkpoint;
   const tokenizer =
     tokenizerFolder === undefined ? null : sha256(readBytes(join(tokenizerFolder, "tokenizer.json")));
-  const weights = "weights" in checkpoint ? checkpoint.weights : eachWeight(checkpoint.stored);
-  return contentId({ config: sha256(canonicalJson(config)), tokenizer, weights: weightsDigest(weights) });
+  const weights =
+    known ?? ("weights" in checkpoint ? weightsDigest(checkpoint.weights) : storedDigest(checkpoint.stored));
+  return contentId({ config: sha256(canonicalJson(config)), tokenizer, weights });
+}
+
+/** Elements that are hashed at once. */
+const PIECE = 1 << 16;
+
+/** `weightsDigest` of weights on disk, none of which is in memory whole. */
+function storedDigest({ tensors }: StoredWeights): string {
+  const digests = [...tensors].map(([name, tensor]) => {
+    const hash = createHash("sha256");
+    const size = product(tensor.shape);
+    for (let from = 0; from < size; from += PIECE) {
+      const { buffer, byteLength } = readValues(tensor, from, Math.min(from + PIECE, size));
+      hash.update(new Uint8Array(buffer, 0, byteLength));
+    }
+    return [name, `float32[${tensor.shape}]${hash.digest("hex")}`];
+  });
+  return contentId(Object.fromEntries(digests));
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { wallMs } from "../core/clock.js";
 import { LawbookError } from "../core/errors.js";
-import { mean, sum } from "../core/math.js";
+import { sum } from "../core/math.js";
 import { contentId } from "../core/canonical.js";
 import type { Device } from "../compute/device.js";
 import { findDevice } from "../compute/devices/list.js";
@@ -20,7 +20,9 @@ import { mergeLora } from "../model/lora.js";
 import type { Weights } from "../model/safetensors.js";
 import { flatSize, parameterGroups } from "../train/groups.js";
 import { train } from "../train/train.js";
+import { executeCompose } from "./compose/execute.js";
 import { prepareFeed, type RunFeed, spellingOf } from "./feed.js";
+import { lossSummary } from "./losses.js";
 import { executeMerge } from "./merge.js";
 import {
   makeRecord,
@@ -31,13 +33,14 @@ import {
 } from "./record.js";
 import type { EvaluationSet, RunRequest, TrainRequest } from "./request.js";
 import { adapterOf, stepSettings } from "./method.js";
+import { executePartition } from "./partition.js";
 import { findAdapter, findModel, type NamedModel, networkDigest } from "./resolve.js";
-import { stagesOf } from "./stages.js";
+import { orderStages, stagesOf } from "./stages.js";
 import type { Store } from "./store.js";
 
 /** A step of a run, for whoever watches. */
 export interface RunProgress {
-  readonly phase: "training" | "evaluating" | "merging";
+  readonly phase: "training" | "evaluating" | "merging" | "searching" | "resampling";
   readonly done: number;
   readonly total: number;
   /** Loss of the step, nats per token. */
@@ -65,11 +68,7 @@ export async function execute<Request extends RunRequest>(
   options: ExecuteOptions,
 ): Promise<RunRecord<Request>> {
   const startedMs = wallMs();
-  const request: RunRequest = run.request;
-  const record =
-    request.kind === "merge"
-      ? await executeMerge({ ...run, request }, options)
-      : await executeTraining({ ...run, request }, options);
+  const record = await executeRequest(run, options);
   options.store.write(record, {
     startedAt: new Date(startedMs).toISOString(),
     durationMs: Math.round(wallMs() - startedMs),
@@ -78,6 +77,29 @@ export async function execute<Request extends RunRequest>(
     peakMemoryMb: Math.round(process.resourceUsage().maxRSS / 1024),
   });
   return record as RunRecord as RunRecord<Request>;
+}
+
+function executeRequest(run: ResolvedRun, options: ExecuteOptions): Promise<RunRecord> {
+  const { request } = run;
+  switch (request.kind) {
+    case "train":
+      return executeTraining({ ...run, request }, options);
+    case "merge":
+      return executeMerge({ ...run, request }, options);
+    case "compose":
+      return executeCompose({ ...run, request }, options);
+    case "partition":
+      return executePartition({ ...run, request }, options);
+  }
+}
+
+/** What the store knows of a run, or else the run executed in this process: for runs that need no device. */
+export async function findOrExecute<Request extends RunRequest>(
+  run: ResolvedRun<Request>,
+  options: ExecuteOptions,
+): Promise<RunRecord<Request>> {
+  const known = options.store.find(run.id);
+  return known === undefined ? execute(run, options) : (known as RunRecord as RunRecord<Request>);
 }
 
 /** Trains and scores a model, and writes what was trained to the run's folder. */
@@ -185,6 +207,9 @@ async function executeTraining(
     parameters: groups.reduce((total, { parameters }) => total + flatSize(parameters), 0),
     consumed: Object.assign({}, ...feeds.map((feed) => feed.consumed)) as TrainResult["consumed"],
     scores,
+    ...(request.stageOrder === undefined
+      ? {}
+      : { stages: orderStages(request).map(({ disciplines }) => disciplines) }),
     ...(routing === undefined ? {} : { routing }),
   };
   const record = makeRecord(run, finished ? "finished" : "diverged", result);
@@ -262,15 +287,4 @@ async function scoreParts(
     for (const [name, one] of Object.entries(scored)) scores[`${name}/${number}`] = one;
   }
   return scores;
-}
-
-function lossSummary(losses: readonly number[]): { loss: number | null; curve: number[] } {
-  const finite = losses.filter(Number.isFinite);
-  if (finite.length === 0) return { loss: null, curve: [] };
-  const parts = Math.min(20, finite.length);
-  const cut = (part: number): number => Math.floor((part * finite.length) / parts);
-  return {
-    loss: mean(finite.slice(-Math.ceil(finite.length / 10))),
-    curve: Array.from({ length: parts }, (_, part) => mean(finite.slice(cut(part), cut(part + 1)))),
-  };
 }

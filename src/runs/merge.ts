@@ -110,7 +110,7 @@ export async function executeMerge(
   const { plan } = now;
   const folder = join(store.folder(run.id), "model");
   remove(folder);
-  await writeMerged(folder, mergePlan(plan), {
+  const weights = await writeMerged(folder, mergePlan(plan), {
     progress: (done, total) => {
       if (signal?.aborted === true) throw new LawbookError("interrupted", "The merge was interrupted.");
       progress?.({ phase: "merging", done, total });
@@ -118,7 +118,7 @@ export async function executeMerge(
   });
   return makeRecord(run, "finished", {
     graph: null,
-    weights: checkpointDigest(openCheckpoint(folder)),
+    weights,
     loss: null,
     curve: [],
     tokens: 0,

@@ -3,6 +3,10 @@ import { LawbookError, mismatch } from "../core/errors.js";
 import type { DisciplineScore } from "../evaluate/score.js";
 import type { RoutingStatistics } from "../evaluate/routing.js";
 import type { ConsumedRows } from "../data/mixture.js";
+import type { PartitionReport } from "../partition/report.js";
+import type { PartitionRequest } from "../partition/request.js";
+import type { CompositionReport } from "./compose/report.js";
+import type { ComposeRequest } from "./compose/request.js";
 import type { Discipline, EvaluationSet, RunRequest, TrainRequest } from "./request.js";
 
 /** Scores of one discipline, or of another group of questions, on one test set. */
@@ -26,16 +30,38 @@ export interface TrainResult {
   /** Trainable parameters. */
   readonly parameters: number;
   readonly consumed: Readonly<Partial<Record<Discipline, Consumed>>>;
+  /** Disciplines of each stage in the order in which they were trained, where it was drawn. */
+  readonly stages?: readonly (readonly Discipline[])[];
   /** What the routers of a mixture do with trained facts of each discipline. */
   readonly routing?: RoutingStatistics;
   readonly scores: Readonly<Partial<Record<EvaluationSet, Readonly<Record<string, Score>>>>>;
 }
 
+/** What a finished composition gives; without learning it has no steps and no curve. */
+export interface ComposeResult extends TrainResult {
+  readonly composition: CompositionReport;
+}
+
+/** What a finished partition gives: no weights. */
+export interface PartitionRunResult extends TrainResult {
+  readonly partition: PartitionReport;
+}
+
+/** What a run of a request gives. */
+export type ResultOf<Request extends RunRequest> = Request extends ComposeRequest
+  ? ComposeResult
+  : Request extends PartitionRequest
+    ? PartitionRunResult
+    : TrainResult;
+
 /** What a run was made from, by content. */
 export interface RunInputs {
-  /** The model that is trained; of a merge its base, or its first model. */
+  /**
+   * The model that is trained; of a merge its base, or its first model; of a composition the one under the adapters; of a
+   * partition the one whose embeddings count, or the committed tokenizer.
+   */
   readonly model: { readonly name: string; readonly sha256: string };
-  /** sha256 of the other models of a merge, by their names in the request. */
+  /** sha256 of the other models of a merge, or of the adapters of a composition, by their names in the request. */
   readonly others?: Readonly<Record<string, string>>;
   /** sha256 of each dataset file that was read, by path from the root. */
   readonly data: Readonly<Record<string, string>>;
@@ -55,13 +81,16 @@ export interface ResolvedRun<Request extends RunRequest = RunRequest> {
 /** One line of `records.jsonl`. */
 export interface RunRecord<Request extends RunRequest = RunRequest> extends ResolvedRun<Request> {
   readonly outcome: "finished" | "diverged";
-  readonly result: TrainResult;
+  readonly result: ResultOf<Request>;
   /** sha256 of the canonical JSON of `result`. */
   readonly resultSha256: string;
 }
 
 /** The record of a training. */
 export type TrainRecord = RunRecord<TrainRequest>;
+
+/** The record of a composition. */
+export type ComposeRecord = RunRecord<ComposeRequest>;
 
 /** Is a record that of a training? */
 export function isTraining(record: RunRecord): record is TrainRecord {
@@ -77,7 +106,7 @@ export function runId({ engine, request, inputs }: Omit<ResolvedRun, "id">): str
 export function makeRecord<Request extends RunRequest>(
   run: ResolvedRun<Request>,
   outcome: RunRecord["outcome"],
-  result: TrainResult,
+  result: ResultOf<Request>,
 ): RunRecord<Request> {
   const record = { ...run, outcome, result, resultSha256: contentId(result) };
   return JSON.parse(canonicalJson(record)) as RunRecord<Request>;

@@ -1,4 +1,6 @@
 import type { Json } from "../core/canonical.js";
+import type { PartitionRequest } from "../partition/request.js";
+import type { ComposeRequest } from "./compose/request.js";
 
 /** The five disciplines, in the order in which every table and file lists them. */
 export const DISCIPLINES = ["mathematics", "chemistry", "biology", "medicine", "geography"] as const;
@@ -215,7 +217,7 @@ export interface MergeRequest {
 }
 
 /** What a run can be asked for. */
-export type RunRequest = TrainRequest | MergeRequest;
+export type RunRequest = TrainRequest | MergeRequest | ComposeRequest | PartitionRequest;
 
 /** One training run with its scores, every default filled in. */
 export interface TrainRequest {
@@ -227,6 +229,8 @@ export interface TrainRequest {
   readonly data: FactsData | TextData;
   /** Stages one after another: disjoint, and together all disciplines with facts. Left out: one training. */
   readonly stages?: readonly StageRequest[];
+  /** The stages come in an order that the seed draws. Left out: in the given one. */
+  readonly stageOrder?: "drawn";
   /** Optimiser updates, of all stages together. */
   readonly steps: number;
   /** Rows a step; pairs for `dpo` and `orpo`; for plain text, lines of `tokens` tokens. */

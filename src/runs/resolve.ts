@@ -19,9 +19,10 @@ import { readAdapterFolder } from "../model/adapter-folder.js";
 import type { Network } from "../model/network.js";
 import { parameterGroups } from "../train/groups.js";
 import { adapterOf, chooseExperts, stepSettings } from "./method.js";
-import { DISCIPLINES, type TrainRequest } from "./request.js";
+import { DISCIPLINES, type FactsData, type TrainRequest } from "./request.js";
 import { type ResolvedRun, runId, type RunRecord } from "./record.js";
 import { parseTrainRequest, type TrainInput } from "./schema.js";
+import { sortStages } from "./stages.js";
 import type { Store } from "./store.js";
 
 /** Folder of the tokenizer that new models get. */
@@ -71,7 +72,12 @@ export function findModel(
 
 /** The folder with the model of `run:<id>`. Throws where the run is unknown or its model is not in this store. */
 export function findRunModel(name: string, store: Store): { readonly id: string; readonly folder: string } {
-  const { id } = findRun(name, store);
+  const { id, request } = findRun(name, store);
+  if (request.kind === "partition") {
+    throw new LawbookError("request", `The run ${id.slice(0, 12)} is a partition: it has no model.`, {
+      hint: "Its stages are what a train request takes.",
+    });
+  }
   const folder = join(store.folder(id), "model");
   if (!exists(folder)) {
     throw new LawbookError(
@@ -176,19 +182,26 @@ export function resolveTrain(
 function canonicalRequest(request: TrainRequest, device: string): TrainRequest {
   const model = request.model.startsWith("run:") ? request.model.slice(0, 4 + 64) : request.model;
   if (!("facts" in request.data)) return { ...request, model, device };
-  const { facts, wordings, ...others } = request.data;
+  const { stages, stageOrder } = request;
+  const sorted = stages === undefined || stageOrder === undefined ? {} : { stages: sortStages(stages) };
+  return { ...request, ...sorted, model, device, data: { ...request.data, ...canonicalFacts(request.data) } };
+}
+
+/** Disciplines with facts in their order, each with its number of wordings. */
+export function canonicalFacts({
+  facts,
+  wordings,
+}: Pick<FactsData, "facts" | "wordings">): Pick<FactsData, "facts" | "wordings"> {
   const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
-  const data = {
+  return {
     facts: Object.fromEntries(used.map((discipline) => [discipline, facts[discipline]!])),
     wordings: Object.fromEntries(
       used.map((discipline) => [discipline, wordings[discipline] ?? wordings.else ?? 1]),
     ),
-    ...others,
   };
-  return { ...request, model, device, data };
 }
 
-/** The adapter that a run trained. */
+/** The adapter that a run trained or composed. */
 export interface NamedAdapter {
   /** Id of the run. */
   readonly run: string;
@@ -197,16 +210,20 @@ export interface NamedAdapter {
   readonly folder: string;
 }
 
-/** Finds the adapter of `run:<id>`. Throws where the run is unknown, trained none, or is not in this store. */
+/** Finds the adapter of `run:<id>`. Throws where the run is unknown, has none, or is not in this store. */
 export function findAdapter(name: string, store: Store): NamedAdapter {
   const record = findRun(name, store);
   const id = record.id.slice(0, 12);
   const { request } = record;
-  if (request.kind === "merge" || adapterOf(request) === undefined) {
-    const what = request.kind === "merge" ? "the merge" : "the full fine-tuning";
-    throw new LawbookError("request", mismatch("Adapter of a run", `${what} ${id}`, "a run with an adapter"));
+  const composed = request.kind === "compose";
+  if (!composed && (request.kind !== "train" || adapterOf(request) === undefined)) {
+    const what = request.kind === "train" ? "full fine-tuning" : request.kind;
+    throw new LawbookError(
+      "request",
+      mismatch("Adapter of a run", `the ${what} ${id}`, "a run with an adapter"),
+    );
   }
-  if (request.stages !== undefined) {
+  if (!composed && request.stages !== undefined) {
     throw new LawbookError(
       "request",
       mismatch(
@@ -233,11 +250,17 @@ function dataHashes(request: TrainRequest, root: string): Record<string, string>
       return { "datasets/text/base.txt": sha256(`${loadBaseText(root).join("\n")}\n`) };
     return hashesOf(root, ["datasets/text/words.json"]);
   }
-  const used = Object.keys(request.data.facts);
+  return {
+    ...(request.data.instructions === undefined ? {} : hashesOf(root, ["datasets/text/words.json"])),
+    ...factHashes(root, Object.keys(request.data.facts)),
+  };
+}
+
+/** sha256 of the files that the facts of disciplines are drawn from, by path. */
+export function factHashes(root: string, disciplines: readonly string[]): Record<string, string> {
   return hashesOf(root, [
-    ...(request.data.instructions === undefined ? [] : ["datasets/text/words.json"]),
     "datasets/templates/grammars.json",
-    ...used.flatMap((discipline) => [
+    ...disciplines.flatMap((discipline) => [
       `datasets/facts/${discipline}.jsonl`,
       `datasets/templates/${discipline}.json`,
       `datasets/embeddings/${discipline}.bin`,
@@ -245,7 +268,8 @@ function dataHashes(request: TrainRequest, root: string): Record<string, string>
   ]);
 }
 
-function hashesOf(root: string, paths: readonly string[]): Record<string, string> {
+/** sha256 of files of the project by path from its root. */
+export function hashesOf(root: string, paths: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     paths.map((path) => [relative(root, join(root, path)), sha256File(join(root, path))]),
   );

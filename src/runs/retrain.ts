@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { ENGINE } from "../compute/engine.js";
 import { exists, remove } from "../core/files.js";
+import { resolveCompose } from "./compose/resolve.js";
 import { resolveMergeAgain } from "./merge.js";
+import { resolvePartition } from "./partition.js";
 import type { ResolvedRun, RunRecord } from "./record.js";
 import { resolveTrain } from "./resolve.js";
 import { openStore, type Store } from "./store.js";
@@ -28,6 +30,8 @@ export interface RetrainOptions {
   readonly root: string;
   /** The new run and its missing parents are trained below `retrain/` of this home. */
   readonly home: string;
+  /** Folder that relative paths of models and adapters start from, default the root. */
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
   readonly progress?: (step: BatchProgress) => void;
 }
@@ -95,9 +99,9 @@ async function trainParents(
 async function trainAgain(
   record: RunRecord,
   fresh: Store,
-  { root, signal, progress }: RetrainOptions,
+  { root, cwd = root, signal, progress }: RetrainOptions,
 ): Promise<RunRecord> {
-  const run = resolveAgain(record, root, fresh);
+  const run = resolveAgain(record, { root, store: fresh, cwd });
   if (run.id !== record.id) {
     const changed = changedInputs(record, run.inputs);
     throw new LawbookError(
@@ -111,6 +115,7 @@ async function trainAgain(
   const [again] = await executeInChild([run], {
     root,
     home: fresh.home,
+    cwd,
     ignoreCommitted: true,
     ...(signal === undefined ? {} : { signal }),
     ...(progress === undefined ? {} : { progress }),
@@ -121,11 +126,19 @@ async function trainAgain(
 /** Resolves a request that was resolved before, in whole ids, by what its models and data are now. */
 export function resolveAgain(
   { request }: Pick<RunRecord, "request">,
-  root: string,
-  store: Store,
+  place: { readonly root: string; readonly store: Store; readonly cwd: string },
 ): ResolvedRun {
-  if (request.kind === "train") return resolveTrain(request, root, store);
-  return resolveMergeAgain(request, { root, store, folders: [root] }).run;
+  const { root, store, cwd } = place;
+  switch (request.kind) {
+    case "train":
+      return resolveTrain(request, root, store, { cwd });
+    case "merge":
+      return resolveMergeAgain(request, { root, store, folders: [cwd] }).run;
+    case "compose":
+      return resolveCompose(request, place).run;
+    case "partition":
+      return resolvePartition(request, place).run;
+  }
 }
 
 function changedInputs({ inputs }: RunRecord, now: RunRecord["inputs"]): string[] {
@@ -138,6 +151,6 @@ function changedInputs({ inputs }: RunRecord, now: RunRecord["inputs"]): string[
   ];
 }
 
-function digestsOf({ result, resultSha256 }: RunRecord): RunDigests {
-  return { weights: result.weights ?? "none, diverged", resultSha256 };
+function digestsOf({ outcome, result, resultSha256 }: RunRecord): RunDigests {
+  return { weights: result.weights ?? (outcome === "diverged" ? "none, diverged" : "none"), resultSha256 };
 }

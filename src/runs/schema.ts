@@ -1,7 +1,8 @@
 import { z } from "zod";
 
-import { invalidRequest, nearest, type Problem, quote } from "../core/errors.js";
+import { invalidRequest, type Problem, quote } from "../core/errors.js";
 import { sum } from "../core/math.js";
+import { type LineOf, problemAt, problemsOf, type SchemaWords } from "../core/problems.js";
 import { DPO_LOSSES } from "../train/preference.js";
 import { SCHEDULERS } from "../train/schedule.js";
 import {
@@ -24,7 +25,7 @@ import {
 /** A train request as a person writes it: everything with a default may be left out. */
 export type TrainInput = Omit<
   Partial<TrainRequest>,
-  "objective" | "data" | "optimizer" | "schedule" | "evaluate" | "method"
+  "objective" | "data" | "optimizer" | "schedule" | "evaluate" | "method" | "stageOrder"
 > & {
   readonly model: string;
   /** A name stands for the objective with its defaults. */
@@ -47,6 +48,7 @@ export type TrainInput = Omit<
     | (Optional<Omit<MixtureRequest, "routing">, "targets"> & {
         readonly routing?: "dense" | "switch" | "labels" | RoutingRequest | { readonly kind: "labels" };
       });
+  readonly stageOrder?: "given" | "drawn";
   readonly optimizer?: Partial<OptimizerRequest> & Pick<OptimizerRequest, "lr">;
   readonly schedule?: Partial<ScheduleRequest>;
   readonly evaluate?: Partial<EvaluateRequest>;
@@ -189,6 +191,7 @@ const trainShape = z.strictObject({
     .array(z.strictObject({ disciplines: z.array(z.enum(DISCIPLINES)).min(1), steps: count }))
     .min(1)
     .optional(),
+  stageOrder: z.enum(["given", "drawn"]).optional(),
   steps: z.int().min(0).max(1_000_000).optional(),
   batch: z.int().min(1).max(4096).default(32),
   microBatches: z.int().min(1).max(4096).default(1),
@@ -215,11 +218,17 @@ const trainShape = z.strictObject({
   seed: z.int().min(0).default(1),
   device: z.string().min(1).default("auto"),
 });
-const trainSchema = trainShape.transform(({ schedule, ...request }) => {
+const trainSchema = trainShape.transform(({ schedule, stageOrder, ...request }) => {
   const stages = request.stages ?? [];
   const steps = request.steps ?? (stages.length === 0 ? 400 : sum(stages.map((stage) => stage.steps)));
   const shortest = Math.min(steps, ...stages.map((stage) => stage.steps));
-  return { ...request, steps, schedule: { ...schedule, warmup: schedule.warmup ?? warmupOf(shortest) } };
+  const drawn = stageOrder === "drawn" ? { stageOrder } : {};
+  return {
+    ...request,
+    ...drawn,
+    steps,
+    schedule: { ...schedule, warmup: schedule.warmup ?? warmupOf(shortest) },
+  };
 });
 
 /** Keys of all members of a union, for "did you mean". */
@@ -254,52 +263,15 @@ export const REQUEST_KEYS: Readonly<Record<string, readonly string[]>> = {
  * Checks a request and fills in what was left out. All problems come in one error, each with its path and, where
  * `lineOf` knows it, its line.
  */
-export function parseTrainRequest(
-  value: unknown,
-  lineOf: (path: readonly (string | number)[]) => number | undefined = () => undefined,
-): TrainRequest {
+export function parseTrainRequest(value: unknown, lineOf: LineOf = () => undefined): TrainRequest {
   const parsed = trainSchema.safeParse(value);
   const problems = parsed.success
     ? crossChecks(parsed.data as unknown as TrainRequest, lineOf)
-    : problemsOf(parsed.error.issues, value, lineOf);
+    : problemsOf(parsed.error.issues, value, WORDS, lineOf);
   if (problems.length > 0) {
     throw invalidRequest("The train request", problems, "`lawbook train --help` shows a complete request.");
   }
   return parsed.data as unknown as TrainRequest;
-}
-
-type Issue = z.core.$ZodIssue;
-
-function problemsOf(
-  issues: readonly Issue[],
-  value: unknown,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
-): Problem[] {
-  return issues.flatMap((issue): Problem[] => {
-    const path = issue.path as (string | number)[];
-    if (issue.code === "invalid_union") {
-      const branches = issue.errors;
-      if (branches.length === 0) return [unknownKind(path, value, lineOf)];
-      // The branch that the person meant is the one with the keys that are there.
-      const at = valueAt(value, path);
-      const meantText = typeof at === "object" && at !== null && "text" in at;
-      const chosen = (meantText ? branches.at(-1) : branches[0])!;
-      return problemsOf(
-        chosen.map((inner) => ({ ...inner, path: [...path, ...inner.path] })),
-        value,
-        lineOf,
-      );
-    }
-    if (issue.code === "unrecognized_keys") {
-      const known = REQUEST_KEYS[path.filter((key) => typeof key === "string").join(".")] ?? [];
-      return issue.keys.map((key) => {
-        const near = nearest(key, known);
-        const message = `unknown field, expected one of ${known.join(", ")}${near === undefined ? "" : ` (did you mean ${quote(near)}?)`}.`;
-        return withLine([...path, key], message, lineOf);
-      });
-    }
-    return [problem(path, value, issue.message, lineOf)];
-  });
 }
 
 /** What `kind` may be, by the path of its object. */
@@ -309,60 +281,18 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   "method.routing": routings.map(({ shape }) => shape.kind.value),
 };
 
-function unknownKind(
-  path: readonly (string | number)[],
-  value: unknown,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
-): Problem {
-  const parent = path.slice(0, -1);
-  const object = valueAt(value, parent);
-  // A name alone stands for the object: then the problem is the name's.
-  const at = typeof object === "string" ? parent : path;
-  const got = valueAt(value, at);
-  const kinds = KINDS[parent.join(".")] ?? [];
-  const near = typeof got === "string" ? nearest(got, kinds) : undefined;
-  const expected = `expected one of ${kinds.join(", ")}${near === undefined ? "" : ` (did you mean ${quote(near)}?)`}.`;
-  return withLine(
-    at,
-    got === undefined ? `is missing: ${expected}` : `got ${quote(got)}, ${expected}`,
-    lineOf,
-  );
-}
+/** What the schema does not tell of itself; the branch of data that the person meant is the one with the keys that are there. */
+const WORDS: SchemaWords = {
+  keys: (path) => REQUEST_KEYS[path] ?? [],
+  kinds: KINDS,
+  branch: (value, branches) =>
+    typeof value === "object" && value !== null && "text" in value ? branches - 1 : 0,
+};
 
-function problem(
-  path: (string | number)[],
-  value: unknown,
-  message: string,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
-): Problem {
-  const got = valueAt(value, path);
-  const text = message.replace(/^Invalid input: /, "").replace(/, received .*$/, "");
-  return withLine(path, got === undefined ? `is missing: ${text}.` : `got ${quote(got)}: ${text}.`, lineOf);
-}
-
-function withLine(
-  path: readonly (string | number)[],
-  message: string,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
-): Problem {
-  const line = lineOf(path);
-  return { path: path.join("."), message, ...(line === undefined ? {} : { line }) };
-}
-
-function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (at, key) => (at as Record<string | number, unknown> | undefined)?.[key],
-    value,
-  );
-}
-
-function crossChecks(
-  request: TrainRequest,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
-): Problem[] {
+function crossChecks(request: TrainRequest, lineOf: LineOf): Problem[] {
   const problems: Problem[] = [];
   const say = (path: string, message: string): void => {
-    problems.push(withLine(path.split("."), message, lineOf));
+    problems.push(problemAt(path.split("."), message, lineOf));
   };
   const { objective, method, data, optimizer, schedule } = request;
   const text = "text" in data ? data.text : undefined;
@@ -408,6 +338,7 @@ function crossChecks(
     );
   if (!("text" in data)) problems.push(...dataProblems(request, data, lineOf));
   if (stages !== undefined) problems.push(...stageProblems(request, stages, lineOf));
+  else if (request.stageOrder !== undefined) say("stageOrder", "belongs to stages only.");
   if ("experts" in method) {
     const needsFacts = (path: string): void => {
       if (text !== undefined) say(path, "needs facts of disciplines: expected data with facts.");
@@ -425,11 +356,11 @@ const PLAIN_SETS: readonly string[] = ["t-recall", "t-trained", "t-infer", "vali
 function dataProblems(
   { objective, evaluate }: TrainRequest,
   { facts, sampler: { weights }, instructions = 0, formatted = 0, part, disjoint }: FactsData,
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
+  lineOf: LineOf,
 ): Problem[] {
   const problems: Problem[] = [];
   const say = (path: string, message: string): void => {
-    problems.push(withLine(path.split("."), message, lineOf));
+    problems.push(problemAt(path.split("."), message, lineOf));
   };
   const used = DISCIPLINES.filter((discipline) => (facts[discipline] ?? 0) > 0);
   if (weights !== undefined) {
@@ -476,11 +407,11 @@ function dataProblems(
 function stageProblems(
   { method, data, objective, steps }: TrainRequest,
   stages: readonly StageRequest[],
-  lineOf: (path: readonly (string | number)[]) => number | undefined,
+  lineOf: LineOf,
 ): Problem[] {
   const problems: Problem[] = [];
   const say = (path: readonly (string | number)[], message: string): void => {
-    problems.push(withLine([...path], message, lineOf));
+    problems.push(problemAt(path, message, lineOf));
   };
   if (!("experts" in method) || method.routing.kind !== "labels" || method.kind === "mixlora")
     say(["method"], "stages need an adapter for each discipline: expected lora-moe with routing: labels.");

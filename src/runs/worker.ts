@@ -140,8 +140,8 @@ class RunChild {
             new LawbookError(
               stopped ? "interrupted" : "internal",
               stopped
-                ? "The training process was ended."
-                : `The training process died: got ${how}, expected a record.`,
+                ? "The process of the run was ended."
+                : `The process of the run died: got ${how}, expected a record.`,
               {
                 hint: this.#stderr.trim() || "The same request goes on from its last checkpoint.",
                 data: { id: run.id },

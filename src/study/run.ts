@@ -83,8 +83,7 @@ export async function runArms(
         checkFinished(arm, other, seed, records, ids.get(key(seed, other)));
       return resolveAgain(
         { request: withRuns(request, (other) => ids.get(key(seed, other))!) },
-        options.root,
-        store,
+        { root: options.root, store, cwd: options.root },
       );
     });
     const before = records.length;

@@ -2,10 +2,10 @@ import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { parseArguments } from "../../src/commands/arguments.js";
-import type { CommandContext, Progress } from "../../src/commands/command.js";
-import { composeCommand } from "../../src/commands/compose.js";
-import type { Composition } from "../../src/commands/compose-run.js";
+import { parseArguments } from "../../dist/commands/arguments.js";
+import type { CommandContext, Progress } from "../../dist/commands/command.js";
+import { composeCommand, type Composition } from "../../dist/commands/compose.js";
+import { retrain } from "../../dist/runs/retrain.js";
 import { exists, makeTemporaryFolder, readJson, remove, writeAtomic } from "../../src/core/files.js";
 import { stream } from "../../src/core/random.js";
 import { readAdapter, saveAdapter } from "../../src/model/adapter.js";
@@ -98,6 +98,8 @@ describe("lawbook compose", () => {
     ]);
     expect(result.layers).toHaveLength(2 * base.config.layers);
     for (const { distance } of result.layers) expect(distance).toBeLessThan(1e-12);
+    const record = openStore({ root, home }).find(result.id)!;
+    expect(await retrain(record, { root, home, cwd: folder })).toMatchObject({ equal: true });
     await expect(composed(request, "--out", "cat")).rejects.toThrow(
       /--out names a folder that is there already/,
     );
@@ -157,7 +159,7 @@ learn: { kind: cat, data: { facts: { geography: 8 }, wordings: { else: 2 } }, st
     expect(losses[7]).toBeLessThan(losses[0]!);
     expect(parameters).toBe(2 * 2 * base.config.layers);
     expect(layerWeights!.map((own) => Object.keys(own))).toEqual(
-      [0, 1].map(() => result.layers.map(({ layer }) => layer)),
+      [0, 1].map(() => result.layers.map(({ layer }) => layer).sort()),
     );
     expect(layerWeights![0]!["model.layers.0.self_attn.q_proj"]).not.toBe(0.5);
     const { weights } = readAdapter(join(folder, "learnt"), base.config);

@@ -9,7 +9,7 @@ import { runProgram, startProgram } from "../../src/core/process.js";
 import type { Evaluation } from "../../src/commands/evaluate.js";
 import type { Merged } from "../../src/commands/merge.js";
 import type { RunRecord } from "../../src/runs/record.js";
-import { readCheckpoint, weightsDigest, writeModel } from "../../src/model/checkpoint.js";
+import { checkpointDigest, openCheckpoint, writeModel } from "../../src/model/checkpoint.js";
 import { configJson, type ModelConfig, parametersOf } from "../../src/model/config.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -80,7 +80,7 @@ describe("lawbook merge", () => {
     };
     const one = run(work, "r.yml", "one", {});
     expect(run(there, "../r.yml", "two", { TZ: "Asia/Tokyo", LANG: "tr_TR.UTF-8" })).toBe(one);
-    expect(weightsDigest(readCheckpoint(join(work, "one")).weights)).toBe(one);
+    expect(checkpointDigest(openCheckpoint(join(work, "one")))).toBe(one);
   });
 
   it.skipIf(process.platform === "win32")("leaves nothing on a disk that is full", () => {
@@ -106,6 +106,23 @@ describe("lawbook merge", () => {
     while (child.exitCode === null && child.signalCode === null) await sleep(2);
     expect(child.signalCode).toBe("SIGKILL");
     expect(exists(join(work, "killed"))).toBe(false);
+    expect(temporary()).toBeDefined();
+    // The next merge to the same place takes away what the killed one left.
+    const { status } = runProgram(
+      process.execPath,
+      [cli, "merge", "r.yml", "--out", "killed"],
+      options(work),
+    );
+    expect(status).toBe(0);
+    expect(listFolder(work).filter((name) => name.includes("killed"))).toEqual(["killed"]);
+  });
+
+  it("has one digest in the store and in a folder", () => {
+    const merged = (...words: string[]): Merged =>
+      JSON.parse(
+        runProgram(process.execPath, [cli, "merge", "r.yml", ...words, "--json"], options(work)).stdout,
+      ) as Merged;
+    expect(merged().weights).toBe(merged("--out", "apart").weights);
   });
 
   it("is a run that can be evaluated, trained on, merged again and made again to equal digests", () => {

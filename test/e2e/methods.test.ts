@@ -10,6 +10,7 @@ import { execute } from "../../src/runs/execute.js";
 import type { TrainRecord } from "../../src/runs/record.js";
 import { findModel, resolveTrain } from "../../src/runs/resolve.js";
 import type { TrainInput } from "../../src/runs/schema.js";
+import { orderStages } from "../../src/runs/stages.js";
 import { openStore } from "../../src/runs/store.js";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -212,6 +213,22 @@ describe("stages", () => {
       expect(size).toBeLessThanOrEqual(8 * (1 + 1e-5));
       expect(size).toBeGreaterThan(7);
     }
+  });
+
+  it("in a drawn order tell it, and give what they give in that order", async () => {
+    const stages = [
+      { disciplines: ["biology"], steps: 1 },
+      { disciplines: ["geography"], steps: 2 },
+    ] as const;
+    const drawn = await run({ method, stages, stageOrder: "drawn", seed: 4 });
+    const order = orderStages({ stages, stageOrder: "drawn", seed: 4 });
+    // A seed whose order is not the given one.
+    expect(order).toEqual(stages.toReversed());
+    expect(drawn.result.stages).toEqual([["geography"], ["biology"]]);
+    const given = await run({ method, stages: order, seed: 4 });
+    expect(given.result.stages).toBeUndefined();
+    expect(given.result.weights).toBe(drawn.result.weights);
+    expect(given.result.curve).toEqual(drawn.result.curve);
   });
 
   it("are refused where they overlap, leave out a discipline, or have no experts", async () => {

@@ -39,7 +39,9 @@ describe("lawbook partition", () => {
     expect(first.stderr).not.toContain("lawbook:");
     expect(first.status).toBe(0);
     const files = listFiles(join(work, "one"));
-    expect(files).toEqual([
+    const controls = files.filter((name) => name.startsWith("control-"));
+    expect(controls).toContain("control-1.yml");
+    expect(files.filter((name) => !controls.includes(name))).toEqual([
       "figure.json",
       "figure.png",
       "figure.svg",
@@ -59,6 +61,20 @@ describe("lawbook partition", () => {
     expect(lawbook("partition", "request.yml", "--out", "two", "--json").stdout).toBe(first.stdout);
     for (const name of files)
       expect(readBytes(join(work, "two", name)), name).toEqual(readBytes(join(work, "one", name)));
+  });
+
+  it("is a run, which is made again to the same digest and holds no model", () => {
+    const { id } = JSON.parse(lawbook("partition", "request.yml", "--json").stdout) as { id: string };
+    expect(JSON.parse(lawbook("runs", id.slice(0, 12), "--json").stdout)).toMatchObject({
+      id,
+      request: { kind: "partition" },
+      result: { weights: null, partition: { lambda: 1 } },
+    });
+    expect(lawbook("runs").stdout).toContain(`${id.slice(0, 12)}  finished`);
+    expect(JSON.parse(lawbook("retrain", id, "--json").stdout)).toMatchObject({ equal: true });
+    expect(lawbook("evaluate", `run:${id}`).stderr).toMatch(
+      /run [0-9a-f]{12} is a partition: it has no model/,
+    );
   });
 
   it("names every problem with its line and exits with 2", () => {

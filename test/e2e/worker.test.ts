@@ -76,7 +76,7 @@ describe("runs in child processes", () => {
       home,
       onChild: (child) => child.once("message", () => child.kill("SIGKILL")),
     });
-    await expect(dead).rejects.toThrow("The training process died: got signal SIGKILL, expected a record.");
+    await expect(dead).rejects.toThrow("The process of the run died: got signal SIGKILL, expected a record.");
     expect(finished()).toBe(before);
     const [record] = await executeInChild([run(6)], { root, home });
     expect(record!.outcome).toBe("finished");

@@ -1,3 +1,4 @@
+import { LawbookError, mismatch } from "../../core/errors.js";
 import { bitStream } from "../../core/random.js";
 import type { ModelConfig } from "../../model/config.js";
 import { type LoraConfig, scalingOf } from "../../model/lora.js";
@@ -6,9 +7,9 @@ import { checkComposition, checkLayers } from "./check.js";
 import { configOf, layerParts, type WeightedAdapter } from "./layers.js";
 import { linear } from "./linear.js";
 import { findComposeMethod } from "./list.js";
-import type { SignRule } from "./method.js";
+import type { ComposeMethod, SignRule } from "./method.js";
 import { type LayerReport, reportOf } from "./report.js";
-import { sidesOf } from "./part.js";
+import { type Part, sidesOf } from "./part.js";
 
 /** How adapters are composed. */
 export interface ComposeOptions {
@@ -45,12 +46,8 @@ export function composeAdapters(
   adapters: readonly WeightedAdapter[],
   options: ComposeOptions,
 ): ComposedAdapter {
+  const { method, parts } = preparedParts(model, adapters, options);
   const peft = options.convention === "peft";
-  const named = findComposeMethod(options.method);
-  checkComposition(adapters, named, options);
-  const method = peft && adapters.length === 1 ? linear : named;
-  const parts = layerParts(model, adapters);
-  checkLayers(parts, adapters, method, options.rank);
   const { rank, density = 1, sign = "total", seed } = options;
   const draws = (tensor: string, adapter: number): (() => number) => bitStream(seed, "dare", tensor, adapter);
   const composed = new Map(
@@ -62,15 +59,50 @@ export function composeAdapters(
   const layers = [...composed].map(([layer, factors]) => {
     const own = parts.get(layer)!;
     const { out, width } = sidesOf(own[0]!);
-    const tensor = (shape: readonly number[], data: Float64Array): Weight => ({
-      shape: [...shape],
-      data: Float32Array.from(data),
-    });
-    weights.set(`${layer}.lora_A.weight`, tensor([factors.rank, width], factors.a));
-    weights.set(`${layer}.lora_B.weight`, tensor([out, factors.rank], factors.b));
+    const set = (name: string, shape: readonly number[], data: Float64Array): void => {
+      weights.set(name, narrowed(name, shape, data));
+    };
+    set(`${layer}.lora_A.weight`, [factors.rank, width], factors.a);
+    set(`${layer}.lora_B.weight`, [out, factors.rank], factors.b);
     return reportOf(layer, own, factors, scalingOf(lora, layer), method === linear);
   });
   return { lora, weights, layers };
+}
+
+/** Throws one error for all that a method cannot do with adapters, without composing them. */
+export function checkAdapters(
+  model: ModelConfig,
+  adapters: readonly WeightedAdapter[],
+  options: ComposeOptions,
+): void {
+  preparedParts(model, adapters, options);
+}
+
+function preparedParts(
+  model: ModelConfig,
+  adapters: readonly WeightedAdapter[],
+  options: ComposeOptions,
+): { readonly method: ComposeMethod; readonly parts: ReadonlyMap<string, readonly Part[]> } {
+  const named = findComposeMethod(options.method);
+  checkComposition(adapters, named, options);
+  const method = options.convention === "peft" && adapters.length === 1 ? linear : named;
+  const parts = layerParts(model, adapters);
+  checkLayers(parts, adapters, method, options.rank);
+  return { method, parts };
+}
+
+/** The float32 values of a tensor. Throws where one is too large for them. */
+function narrowed(name: string, shape: readonly number[], data: Float64Array): Weight {
+  const values = Float32Array.from(data);
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) {
+    throw new LawbookError(
+      "request",
+      mismatch(`${name} of the composition, at ${wrong}`, String(data[wrong]), "a number that float32 holds"),
+      { hint: "Smaller weights keep it in range." },
+    );
+  }
+  return { shape: [...shape], data: values };
 }
 
 /** Keys of a config that a composition decides anew. */

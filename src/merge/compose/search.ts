@@ -15,6 +15,10 @@ export interface WeightSearch {
   /** Largest |w|, > 0; LoRAHub: 1.5. */
   readonly bound: number;
   readonly seed: number;
+  /** Evaluations of the same search that was stopped earlier, from its first on: they are not made again. */
+  readonly known?: readonly Trial[] | undefined;
+  /** Told of all evaluations after each new one. */
+  readonly keep?: ((trials: readonly Trial[]) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: ((done: number, best: number) => void) | undefined;
 }
@@ -52,15 +56,26 @@ const TARGET_SUCCESS = 2 / 11;
  */
 export async function searchWeights(search: WeightSearch): Promise<FoundWeights> {
   checkSearch(search);
-  const { count, steps, bound, l1, seed } = search;
+  const { count, steps, bound, l1, seed, known = [], keep } = search;
   const draw = stream(seed, "weights");
   const trials: Trial[] = [];
   const evaluate = async (weights: readonly number[]): Promise<number> => {
-    search.signal?.throwIfAborted();
-    const loss = await search.loss(weights);
+    const earlier = known[trials.length];
+    if (earlier !== undefined && `${earlier.weights}` !== `${weights}`) {
+      throw new LawbookError(
+        "bad-file",
+        mismatch("Earlier evaluation", earlier.weights, `one of ${weights}`),
+        {
+          hint: "It is of another search: remove it.",
+        },
+      );
+    }
+    if (earlier === undefined) search.signal?.throwIfAborted();
+    const loss = earlier === undefined ? await search.loss(weights) : (earlier.loss ?? Number.NaN);
     const objective = loss + l1 * mean(weights.map(Math.abs));
     const finite = Number.isFinite(objective);
     trials.push({ weights, loss: finite ? loss : undefined, objective: finite ? objective : undefined });
+    if (earlier === undefined) keep?.(trials);
     return finite ? objective : Infinity;
   };
   let best = new Array<number>(count).fill(0);

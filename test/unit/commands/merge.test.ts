@@ -14,7 +14,7 @@ import {
   remove,
   writeAtomic,
 } from "../../../src/core/files.js";
-import { readCheckpoint, weightsDigest } from "../../../src/model/checkpoint.js";
+import { checkpointDigest, openCheckpoint } from "../../../src/model/checkpoint.js";
 
 const root = join(import.meta.dirname, "../../..");
 const work = makeTemporaryFolder("lawbook-merge-command");
@@ -66,7 +66,7 @@ describe("merge", () => {
       tensors: 47,
       copied: 0,
       model: "out",
-      weights: weightsDigest(readCheckpoint(join(work, "out")).weights),
+      weights: checkpointDigest(openCheckpoint(join(work, "out"))),
       notes: [],
       preview: null,
     });
@@ -105,7 +105,7 @@ describe("merge", () => {
     own("n", "xs-instruct");
     const of = (model: string): string => `merge_method: passthrough\nmodels: [{ model: ${model} }]\n`;
     const weights = (name: string): string =>
-      weightsDigest(readCheckpoint(join(root, "datasets/models", name)).weights);
+      checkpointDigest(openCheckpoint(join(root, "datasets/models", name)));
     for (const [model, expected] of [
       ["m", "xs-base"],
       ["./m", "xs-base"],

@@ -1,20 +1,24 @@
 import { join } from "node:path";
 
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
 import type { CommandContext } from "../../../src/commands/command.js";
 import { partition, partitionCommand, type PartitionResult } from "../../../src/commands/partition.js";
 import { partitionChart, viewsChart } from "../../../src/commands/partition-chart.js";
+import { makeTemporaryFolder, remove } from "../../../src/core/files.js";
 import { renderSvg } from "../../../src/figures/render.js";
 import type { PartitionInput } from "../../../src/partition/request.js";
 import { parseTrainRequest } from "../../../src/runs/schema.js";
+import { openStore } from "../../../src/runs/store.js";
 
 const root = join(import.meta.dirname, "../../..");
+const home = makeTemporaryFolder("lawbook-partition-command");
+afterAll(() => remove(home));
 const context = (signal = new AbortController().signal): CommandContext => ({
   cwd: root,
   root,
-  home: join(root, "no-such-home"),
+  home,
   env: {},
   signal,
   progress: () => undefined,
@@ -38,7 +42,13 @@ describe("partition", () => {
     expect(result.pairs).toHaveLength(10);
     expect(result.inputs.model).toBeNull();
     expect(result.inputs.data["datasets/facts/geography.jsonl"]).toMatch(/^[0-9a-f]{64}$/);
-    expect(await partition(SMALL, context())).toEqual(result);
+    const elsewhere = join(home, "another");
+    expect(await partition(SMALL, { ...context(), home: elsewhere })).toEqual(result);
+    expect(
+      openStore({ root, home: elsewhere, ignoreCommitted: true })
+        .list()
+        .map(({ id }) => id),
+    ).toEqual([result.id]);
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
   });
 
@@ -77,6 +87,20 @@ describe("partition", () => {
       optimizer: { radius: { weights: 2, adapters: 0.5 } },
     });
     expect(yaml).toContain(`  - disciplines: [${stages[0]!.join(", ")}]\n    steps: 50\n`);
+  });
+
+  it("gives stages of the same sizes for each random partition of the control", async () => {
+    const { controls, control, stages } = await small();
+    const sizes = (own: readonly { readonly disciplines: readonly string[] }[]): number[] =>
+      own.map(({ disciplines }) => disciplines.length).sort((a, b) => a - b);
+    const written = controls.map((yaml) => parse(yaml) as { stages: { disciplines: string[] }[] });
+    expect(written).toHaveLength(3);
+    written.forEach((block, index) => {
+      expect(block.stages.map(({ disciplines }) => disciplines)).toEqual(control.drawn[index]!.stages);
+      expect(sizes(block.stages)).toEqual(stages.map(({ length }) => length).sort((a, b) => a - b));
+      const facts = Object.fromEntries(stages.flat().map((name) => [name, 6]));
+      expect(() => parseTrainRequest({ model: "xs-instruct", data: { facts }, ...block })).not.toThrow();
+    });
   });
 
   it("refuses pools that are too small, all at once, and models and disciplines that are not there", async () => {
@@ -135,6 +159,7 @@ describe("the verb", () => {
     const { text, display, json } = await partitionCommand.show(result);
     expect(text).toContain("lambda s - d");
     expect(text).toContain(result.yaml.trimEnd());
+    expect(text.endsWith(`sizes\n${result.controls[0]!.trimEnd()}`)).toBe(true);
     expect(text).toMatch(/single-linkage +no /);
     expect(Object.keys(display!)).toEqual(["application/vnd.vegalite.v5+json", "image/png"]);
     expect(json).toEqual(result);

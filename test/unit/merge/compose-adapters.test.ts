@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { composeAdapters, sharedKeys } from "../../../src/merge/compose/compose.js";
+import { checkAdapters, composeAdapters, sharedKeys } from "../../../src/merge/compose/compose.js";
 import { configOf, targetsOf, type WeightedAdapter } from "../../../src/merge/compose/layers.js";
 import type { LoraConfig } from "../../../src/model/lora.js";
 import type { Weight } from "../../../src/model/safetensors.js";
@@ -112,6 +112,28 @@ describe("a composed adapter", () => {
       /5 problems:.*adapters\.0: d is a DoRA.*adapters\.1\.weight: Weight of w: got "NaN".*adapters\.1: w has modules.*lm_head.*rank: is not read by linear.*density: is not read by linear/s,
     );
     expect(() => composeAdapters(SMALL, [], CAT)).toThrow(/adapters: is empty/);
+  });
+
+  it("refuses weights with which float32 overflows, and names the tensor", () => {
+    const huge = randomAdapter("x", LORA, 1e300);
+    expect(() => composeAdapters(SMALL, [huge], CAT)).toThrow(
+      /^model\.layers\.0\.self_attn\.q_proj\.lora_A\.weight of the composition, at 0: got "-?\d.*e\+\d+", expected a number that float32 holds/,
+    );
+    expect(() => checkAdapters(SMALL, [huge], CAT)).not.toThrow();
+  });
+
+  it("is refused by its check alone for all that composing would refuse", () => {
+    const ranks = [randomAdapter("x", LORA, 1), randomAdapter("y", { ...LORA, rank: 3 }, Number.NaN)];
+    const faultOf = (make: typeof checkAdapters | typeof composeAdapters): string => {
+      try {
+        make(SMALL, ranks, { method: "linear", seed: 1 });
+        return "none";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(faultOf(checkAdapters)).toMatch(/Weight of y: got "NaN"/);
+    expect(faultOf(checkAdapters)).toBe(faultOf(composeAdapters));
   });
 
   it("names the layers that concatenation makes too wide, and the way out", () => {

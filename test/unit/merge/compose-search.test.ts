@@ -81,6 +81,37 @@ describe("a search of weights", () => {
     expect((await run(8)).weights).not.toEqual((await run(7)).weights);
   });
 
+  it.each([0, 1, 7, 20])("goes on from %d evaluations as if it had not stopped", async (count) => {
+    // Some losses are not finite: JSON leaves them out.
+    const loss = async (weights: readonly number[]): Promise<number> =>
+      weights[0]! > 0.6 ? Number.NaN : bowl(0.5, -0.4)(weights);
+    const whole = await searchWeights(search({ count: 2, loss, steps: 20 }));
+    expect(whole.trials.some((trial) => trial.loss === undefined)).toBe(true);
+    const known = JSON.parse(JSON.stringify(whole.trials.slice(0, count))) as typeof whole.trials;
+    let asked = 0;
+    const kept: number[] = [];
+    const again = await searchWeights(
+      search({
+        count: 2,
+        loss: (weights) => (asked++, loss(weights)),
+        steps: 20,
+        known,
+        keep: (trials) => kept.push(trials.length),
+      }),
+    );
+    expect(again).toEqual(whole);
+    expect(asked).toBe(20 - count);
+    expect(kept).toEqual(Array.from({ length: 20 - count }, (_, at) => count + at + 1));
+  });
+
+  it("refuses evaluations of another search", async () => {
+    const other = await searchWeights(search({ count: 2, loss: bowl(1, 1), steps: 4, seed: 2 }));
+    const mixed = search({ count: 2, loss: bowl(1, 1), steps: 8, known: other.trials });
+    await expect(searchWeights(mixed)).rejects.toThrow(
+      /Earlier evaluation.*\n.*of another search: remove it/,
+    );
+  });
+
   it("takes a loss that is not finite as the worst", async () => {
     const loss = ([w]: readonly number[]): Promise<number> => Promise.resolve(w! > 0.2 ? Number.NaN : -w!);
     const found = await searchWeights(search({ count: 1, loss, steps: 100 }));

@@ -249,7 +249,7 @@ describe("writing in the middle", () => {
     await writeModel(out, small, tensors, { shardBytes: 2000 });
     expect(seen).toHaveLength(1);
     expect(seen[0]).toHaveLength(1);
-    expect(seen[0]![0]).toMatch(/^\.model\.[0-9a-f]+\.tmp$/);
+    expect(seen[0]![0]).toMatch(/^\.model\.[0-9a-f]+-\d+-[0-9a-f]+\.tmp$/);
     expect(listFolder(folder)).toEqual(["model"]);
   });
 

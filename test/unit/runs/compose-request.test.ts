@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseComposeRequest } from "../../../src/commands/compose-request.js";
+import { parseComposeRequest } from "../../../src/runs/compose/schema.js";
 import { parseRequestText } from "../../../src/commands/request-text.js";
 import { LawbookError } from "../../../src/core/errors.js";
 
@@ -69,14 +69,14 @@ learn: { kind: dog }
       '  adapters.1.wait, line 4: unknown field, expected one of adapter, weight (did you mean "weight"?).',
       "  adapters.2.weight, line 5: got NaN: expected number.",
       expect.stringMatching(
-        /^ {2}method, line 6: got "tie": expected one of "cat"\|.*\(did you mean "ties"\?\)\.$/,
+        /^ {2}method, line 6: got "tie", expected one of cat, .*\(did you mean "ties"\?\)\.$/,
       ),
       expect.stringMatching(/^ {2}densty, line 7: unknown field, .*\(did you mean "density"\?\)\.$/),
       "  seed, line 8: got -1: Too small: expected number to be >=0.",
       expect.stringMatching(/^ {2}search\.data\.facts\.physics, line 10: unknown field, .* geography\.$/),
       expect.stringMatching(/^ {2}search\.data\.facts, line 10: .*: names no fact of any discipline\.$/),
       "  search.steps, line 11: got 0: Too small: expected number to be >=1.",
-      '  learn.kind, line 12: got "dog": expected one of "cat"|"gate".',
+      '  learn.kind, line 12: got "dog", expected one of cat, gate.',
       "  learn.data, line 12: is missing: expected object.",
     ]);
   });
