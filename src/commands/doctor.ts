@@ -1,17 +1,16 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
-import { exists, listFolder, remove, writeAtomic } from "../core/files.js";
+import { listFolder, remove, writeAtomic } from "../core/files.js";
 import { Graph } from "../compute/graph.js";
 import { DEVICES, type DeviceState, deviceStates } from "../compute/devices/list.js";
 import { ENGINE } from "../compute/engine.js";
 import { linear } from "../compute/ops/matmul.js";
 import { softmax } from "../compute/ops/softmax.js";
 import { verify } from "../data/manifest.js";
-import { kernelsFolder } from "../jupyter/index.js";
 import { command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { type ExaminedDevice, examineDevices, showExamined } from "./device-report.js";
+import { installedKernels, isNodeEnough, OLDEST_NODE } from "./kernel-check.js";
 import { textTable } from "./table.js";
 
 /** One thing that was looked at. */
@@ -84,18 +83,17 @@ async function examine(context: CommandContext): Promise<readonly Check[]> {
       remove(probe);
       return `${listFolder(join(context.home, "runs")).length} runs in ${context.home}`;
     }),
-    kernelCheck(context),
+    ...(await kernelChecks(context)),
   );
   return checks;
 }
 
 function nodeCheck(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const enough = major > 20 || (major === 20 && minor >= 19);
+  const enough = isNodeEnough(process.versions.node);
   return {
     name: "node",
     state: enough ? "fine" : "broken",
-    detail: `${process.version}${enough ? "" : ", expected at least 20.19"}`,
+    detail: `${process.version}${enough ? "" : `, expected at least ${OLDEST_NODE}`}`,
   };
 }
 
@@ -111,12 +109,17 @@ async function deviceCheck({ name, determinism, usable, reason }: DeviceState): 
   });
 }
 
-function kernelCheck({ env }: CommandContext): Check {
-  const folder = kernelsFolder({ kind: "user" }, { platform: process.platform, env, home: homedir() });
-  const path = join(folder, "lawbook", "kernel.json");
-  return exists(path)
-    ? { name: "kernelspec", state: "fine", detail: path }
-    : { name: "kernelspec", state: "missing", detail: "`lawbook kernel install` makes it known to Jupyter" };
+async function kernelChecks(context: CommandContext): Promise<Check[]> {
+  const kernels = await installedKernels(context);
+  if (kernels.length === 0)
+    return [
+      { name: "kernelspec", state: "missing", detail: "`lawbook kernel install` makes it known to Jupyter" },
+    ];
+  return kernels.map(({ folder, fault }) =>
+    fault === undefined
+      ? { name: "kernelspec", state: "fine", detail: `${folder}: its kernel starts and answers` }
+      : { name: "kernelspec", state: "broken", detail: `${folder}: ${fault.split("\n").join(" ")}` },
+  );
 }
 
 async function attempt(name: string, look: () => string | Promise<string>): Promise<Check> {

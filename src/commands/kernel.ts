@@ -2,11 +2,13 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
+import { exists } from "../core/files.js";
 import {
   type KernelSpec,
   kernelsFolder,
   type Machine,
   type Place,
+  readKernelSpec,
   removeKernelSpec,
   writeKernelSpec,
 } from "../jupyter/index.js";
@@ -21,6 +23,9 @@ export interface KernelChange {
   /** Content of kernel.json, where it was written. */
   readonly spec?: KernelSpec;
 }
+
+/** Name of the kernelspec that is installed where none is given; the notebooks of this project ask for it. */
+export const KERNEL_NAME = "lawbook";
 
 const ACTIONS = ["install", "uninstall"];
 const LOGOS = ["logo-svg.svg", "logo-64x64.png", "logo-32x32.png"];
@@ -48,8 +53,14 @@ export const kernelCommand: CommandSpec<KernelChange> = command({
       placeholder: "TEXT",
       description: "name that notebooks show, default TypeScript (Lawbook)",
     },
+    { name: "force", kind: "boolean", description: "replace or remove what is there, whosever it is" },
   ],
-  examples: ["lawbook kernel install", "lawbook kernel install --prefix ./env", "lawbook kernel uninstall"],
+  examples: [
+    "lawbook kernel install",
+    "lawbook kernel install --prefix ./env",
+    "lawbook kernel install --name lawbook-next --display-name 'TypeScript (Lawbook, next)'",
+    "lawbook kernel uninstall",
+  ],
   run: changeKernel,
   show: ({ action, folder, spec }) => ({
     text:
@@ -64,13 +75,19 @@ async function changeKernel(args: Arguments, context: CommandContext): Promise<K
   const [action = ""] = args.positionals;
   const machine: Machine = { platform: process.platform, env: context.env, home: homedir() };
   const kernels = kernelsFolder(chosenPlace(args, context.cwd), machine);
-  const name = text(args, "name") ?? "lawbook";
+  const name = text(args, "name") ?? KERNEL_NAME;
+  const force = args.flags["force"] === true;
   switch (action) {
     case "install": {
       const spec = kernelSpec(text(args, "display-name") ?? "TypeScript (Lawbook)");
-      return { action, folder: await writeKernelSpec(kernels, name, spec, logos()), spec };
+      return {
+        action,
+        folder: await writeKernelSpec(kernels, name, { spec, files: logos(), replace: force }),
+        spec,
+      };
     }
     case "uninstall":
+      if (!force) refuseForeign(join(kernels, name));
       return { action, folder: removeKernelSpec(kernels, name) };
     default:
       throw unknownName("action of kernel", action, ACTIONS);
@@ -89,6 +106,21 @@ export function kernelSpec(displayName: string): KernelSpec {
   };
 }
 
+/** Is it a kernelspec that `lawbook kernel install` wrote, from this installation or another? */
+export function isOwnSpec({ argv }: Pick<KernelSpec, "argv">): boolean {
+  return argv.some((part) => /[\\/](kernel-ext|lawbook-kernel)[\\/]dist[\\/]kernel\.js$/.test(part));
+}
+
+/** Keeps `uninstall --name` from the kernels of others. */
+function refuseForeign(folder: string): void {
+  if (!exists(join(folder, "kernel.json"))) return;
+  const spec = readKernelSpec(folder);
+  if (isOwnSpec(spec)) return;
+  throw new LawbookError("usage", `${folder} ("${spec.display_name}") is no kernelspec of Lawbook.`, {
+    hint: "--force removes it all the same.",
+  });
+}
+
 function logos(): Record<string, string> {
   const folder = join(dirname(dirname(kernelArgv().find((part) => part.endsWith(".js")) ?? "")), "logos");
   return Object.fromEntries(LOGOS.map((name) => [name, join(folder, name)]));
@@ -105,6 +137,7 @@ function chosenPlace(args: Arguments, cwd: string): Place {
     );
   }
   const prefix = text(args, "prefix");
+  if (prefix?.trim() === "") throw new LawbookError("usage", mismatch("--prefix", prefix, "a folder"));
   if (prefix !== undefined) return { kind: "prefix", folder: resolve(cwd, prefix) };
   return { kind: args.flags["sys-prefix"] === true ? "sys-prefix" : "user" };
 }

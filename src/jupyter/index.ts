@@ -13,9 +13,12 @@ export {
 } from "./connection.js";
 export {
   type KernelSpec,
+  type KernelSpecFiles,
   kernelsFolder,
+  kernelsFolders,
   type Machine,
   type Place,
+  readKernelSpec,
   removeKernelSpec,
   userDataFolder,
   writeKernelSpec,

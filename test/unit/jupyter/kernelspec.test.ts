@@ -7,7 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createConnection, readConnection, writeConnection } from "../../../src/jupyter/connection.js";
 import {
   kernelsFolder,
+  kernelsFolders,
   type Machine,
+  readKernelSpec,
   removeKernelSpec,
   userDataFolder,
   writeKernelSpec,
@@ -25,12 +27,39 @@ const machine = (platform: NodeJS.Platform, env: Record<string, string> = {}): M
   home: "/home/ada",
 });
 
+const windows = (env: Record<string, string> = {}): Machine => ({
+  platform: "win32",
+  env,
+  home: "C:\\Users\\ada",
+});
+
 describe("data folders", () => {
   it.each<[string, Machine, string]>([
     ["Linux", machine("linux"), "/home/ada/.local/share/jupyter"],
     ["Linux with XDG_DATA_HOME", machine("linux", { XDG_DATA_HOME: "/x" }), "/x/jupyter"],
+    [
+      "Linux with JUPYTER_PLATFORM_DIRS",
+      machine("linux", { JUPYTER_PLATFORM_DIRS: "1" }),
+      "/home/ada/.local/share/jupyter",
+    ],
     ["macOS", machine("darwin", { XDG_DATA_HOME: "/x" }), "/home/ada/Library/Jupyter"],
-    ["Windows", machine("win32", { APPDATA: "/appdata" }), "/appdata/jupyter"],
+    [
+      "macOS with JUPYTER_PLATFORM_DIRS",
+      machine("darwin", { JUPYTER_PLATFORM_DIRS: "1" }),
+      "/home/ada/Library/Application Support/jupyter",
+    ],
+    [
+      "macOS with JUPYTER_PLATFORM_DIRS off",
+      machine("darwin", { JUPYTER_PLATFORM_DIRS: "False" }),
+      "/home/ada/Library/Jupyter",
+    ],
+    ["Windows", windows({ APPDATA: "C:\\Users\\ada\\Roaming" }), "C:\\Users\\ada\\Roaming\\jupyter"],
+    ["Windows without APPDATA", windows(), "C:\\Users\\ada\\.jupyter\\data"],
+    [
+      "Windows with JUPYTER_PLATFORM_DIRS",
+      windows({ JUPYTER_PLATFORM_DIRS: "1", LOCALAPPDATA: "D:\\local" }),
+      "D:\\local\\jupyter",
+    ],
     ["JUPYTER_DATA_DIR before all", machine("darwin", { JUPYTER_DATA_DIR: "/j" }), "/j"],
     [
       "an empty variable as none",
@@ -41,16 +70,56 @@ describe("data folders", () => {
     expect(userDataFolder(given)).toBe(expected);
   });
 
-  it("knows prefixes and the active environment", () => {
-    expect(kernelsFolder({ kind: "prefix", folder: "/p" }, machine("linux"))).toBe(
+  it.each<[string, Machine, string, string]>([
+    [
+      "Linux",
+      machine("linux", { VIRTUAL_ENV: "/v" }),
       "/p/share/jupyter/kernels",
-    );
-    expect(kernelsFolder({ kind: "sys-prefix" }, machine("linux", { VIRTUAL_ENV: "/v" }))).toBe(
       "/v/share/jupyter/kernels",
-    );
-    expect(() => kernelsFolder({ kind: "sys-prefix" }, machine("linux"))).toThrow(
+    ],
+    [
+      "macOS",
+      machine("darwin", { CONDA_PREFIX: "/c" }),
+      "/p/share/jupyter/kernels",
+      "/c/share/jupyter/kernels",
+    ],
+    [
+      "Windows",
+      windows({ VIRTUAL_ENV: "C:\\v" }),
+      "\\p\\share\\jupyter\\kernels",
+      "C:\\v\\share\\jupyter\\kernels",
+    ],
+  ])("knows prefixes and the active environment on %s", (_, given, prefix, environment) => {
+    expect(kernelsFolder({ kind: "prefix", folder: "/p" }, given)).toBe(prefix);
+    expect(kernelsFolder({ kind: "sys-prefix" }, given)).toBe(environment);
+  });
+
+  it("has no environment where none is active", () => {
+    expect(() => kernelsFolder({ kind: "sys-prefix" }, machine("linux", { VIRTUAL_ENV: "" }))).toThrow(
       /needs an active Python environment/,
     );
+  });
+
+  it("searches in Jupyter's order", () => {
+    const user = "/home/ada/.local/share/jupyter/kernels";
+    const system = ["/usr/local/share/jupyter/kernels", "/usr/share/jupyter/kernels"];
+    const own = "/v/share/jupyter/kernels";
+    expect(kernelsFolders(machine("linux"))).toEqual([user, ...system]);
+    expect(kernelsFolders(machine("linux", { JUPYTER_PATH: "/a:/b", VIRTUAL_ENV: "/v" }))).toEqual([
+      "/a/kernels",
+      "/b/kernels",
+      own,
+      user,
+      ...system,
+    ]);
+    expect(
+      kernelsFolders(machine("linux", { VIRTUAL_ENV: "/v", JUPYTER_PREFER_ENV_PATH: "0" })).slice(0, 2),
+    ).toEqual([user, own]);
+    expect(kernelsFolders(windows({ JUPYTER_PATH: "C:\\a;D:\\b", APPDATA: "C:\\r" }))).toEqual([
+      "C:\\a\\kernels",
+      "D:\\b\\kernels",
+      "C:\\r\\jupyter\\kernels",
+    ]);
   });
 });
 
@@ -66,10 +135,17 @@ describe("kernelspecs", () => {
     const logo = join(folder, "logo.svg");
     writeFileSync(logo, "<svg/>");
     const kernels = join(folder, "kernels");
-    const target = await writeKernelSpec(kernels, "lawbook", spec, { "logo-svg.svg": logo });
-    expect(JSON.parse(readFileSync(join(target, "kernel.json"), "utf8"))).toEqual(spec);
+    const target = await writeKernelSpec(kernels, "lawbook", { spec, files: { "logo-svg.svg": logo } });
+    expect(readKernelSpec(target)).toEqual(spec);
     expect(readFileSync(join(target, "logo-svg.svg"), "utf8")).toBe("<svg/>");
-    await writeKernelSpec(kernels, "lawbook", { ...spec, display_name: "U" });
+    const other = { ...spec, display_name: "U" };
+    await expect(writeKernelSpec(kernels, "lawbook", { spec: other })).rejects.toMatchObject({
+      code: "usage",
+      message: `There is already a kernelspec ${target}.\n--force replaces it, --name NAME installs another beside it.`,
+    });
+    expect(readKernelSpec(target)).toEqual(spec);
+    await writeKernelSpec(kernels, "lawbook", { spec: other, replace: true });
+    expect(readKernelSpec(target)).toEqual(other);
     expect(readdirSync(kernels)).toEqual(["lawbook"]);
     expect(readdirSync(target)).toEqual(["kernel.json"]);
     removeKernelSpec(kernels, "lawbook");
@@ -78,15 +154,40 @@ describe("kernelspecs", () => {
   });
 
   it("leaves nothing where a logo is missing", async () => {
-    await expect(
-      writeKernelSpec(folder, "lawbook", spec, { "a.svg": join(folder, "absent") }),
-    ).rejects.toThrow();
+    const files = { "a.svg": join(folder, "absent") };
+    await expect(writeKernelSpec(folder, "lawbook", { spec, files })).rejects.toThrow();
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.each(["", "..", "a/b", "A b"])("refuses the name %j", async (name) => {
-    await expect(writeKernelSpec(folder, name, spec)).rejects.toThrow(/Name of a kernelspec/);
+  it("says where it cannot be written", async () => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    await expect(writeKernelSpec(join(file, "kernels"), "lawbook", { spec })).rejects.toMatchObject({
+      code: "bad-file",
+      message: expect.stringMatching(/cannot be written: .*\n--user needs no rights/) as string,
+    });
+  });
+
+  it.each(["", "..", "a/b", "A b", "é", "a".repeat(101)])("refuses the name %j", async (name) => {
+    await expect(writeKernelSpec(folder, name, { spec })).rejects.toThrow(/Name of a kernelspec/);
     expect(() => removeKernelSpec(folder, name)).toThrow(/Name of a kernelspec/);
+  });
+
+  it.each(["", " ", "two\nlines", "\u0007", "x".repeat(101)])("refuses to show the name %j", async (name) => {
+    await expect(
+      writeKernelSpec(folder, "lawbook", { spec: { ...spec, display_name: name } }),
+    ).rejects.toThrow(/Name that notebooks show/);
+  });
+
+  it.each<[string, RegExp]>([
+    ["{", /kernel.json is not JSON/],
+    ["null", /argv: got undefined, expected a program and its arguments/],
+    ['{"argv": [], "display_name": "T"}', /argv: got \[\]/],
+    ['{"argv": ["node", 5], "display_name": "T"}', /argv: got \["node",5\]/],
+    ['{"argv": ["node"]}', /display_name: got undefined, expected text/],
+  ])("does not read %s", (text, reason) => {
+    writeFileSync(join(folder, "kernel.json"), text);
+    expect(() => readKernelSpec(folder)).toThrow(reason);
   });
 });
 
