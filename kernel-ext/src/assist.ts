@@ -1,6 +1,7 @@
 import type { Fields } from "lawbook/dist/jupyter/index.js";
 
 import { findMagics } from "./cell/rewrite.js";
+import type { MagicCompletion } from "./magics/completion.js";
 import type { Session } from "./session.js";
 
 // The protocol counts cursors in code points, TypeScript in UTF-16 units.
@@ -32,19 +33,26 @@ export async function complete(session: Session, code: string, cursor: number): 
             })),
           },
   });
-  if (line.includes("%")) {
-    const isFirst = code.slice(0, lineStart).trim() === "";
-    const found = (await session.magics()).complete(line, isFirst);
-    if (found !== undefined) {
-      return reply(
-        found.matches,
-        offset - found.replaces,
+  const cell = /^\s*%%([A-Za-z_]\w*)/.exec(code);
+  // `${expr}` of a magic is TypeScript.
+  if (!/\$\{[^}]*$/.test(line)) {
+    const offer = ({ matches, replaces, kind }: MagicCompletion): Fields =>
+      reply(
+        matches,
+        offset - replaces,
         offset,
-        found.matches.map(() => "magic"),
+        matches.map(() => kind),
       );
+    const header = cell === null ? -1 : code.indexOf("\n", cell[0].length);
+    if (cell !== null && header >= 0 && offset > header)
+      return offer((await session.magics()).completeBody(cell[1] ?? "", code.slice(header + 1, offset)));
+    if (line.includes("%")) {
+      const isFirst = code.slice(0, lineStart).trim() === "";
+      const found = (await session.magics()).complete(line, isFirst);
+      if (found !== undefined) return offer(found);
     }
+    if (cell !== null) return reply([], offset, offset);
   }
-  if (/^\s*%%[A-Za-z_]/.test(code)) return reply([], offset, offset);
   const cells = await session.cells();
   const { text } = await session.rewritten(code, "leave");
   const moved = sameLine(code, text, offset);
@@ -106,18 +114,11 @@ export async function isComplete(session: Session, code: string): Promise<Fields
     false,
     ts.ScriptKind.TS,
   ) as unknown as {
-    parseDiagnostics: readonly { start: number; length: number; code: number; messageText: unknown }[];
+    parseDiagnostics: readonly { readonly length: number; readonly code: number }[];
   };
-  const end = text.trimEnd().length;
-  const isOpen = ({
-    start,
-    length,
-    code: number,
-  }: {
-    start: number;
-    length: number;
-    code: number;
-  }): boolean => OPEN.has(number) || (start + length >= end && EXPECTED.has(number));
+  // At the end of the text the parser has nothing to point at.
+  const isOpen = ({ length, code: number }: { readonly length: number; readonly code: number }): boolean =>
+    OPEN.has(number) || (length === 0 && EXPECTED.has(number));
   const [first] = file.parseDiagnostics;
   if (first === undefined) return { status: "complete" };
   return isOpen(first) ? { status: "incomplete", indent: indentOf(code) } : { status: "invalid" };
@@ -127,8 +128,8 @@ export async function isComplete(session: Session, code: string): Promise<Fields
 const OPEN: ReadonlySet<number> = new Set([1160, 1010]);
 /** "X expected" in its kinds; at the end of the text they say that it goes on. */
 const EXPECTED: ReadonlySet<number> = new Set([
-  1003, 1005, 1109, 1123, 1126, 1128, 1129, 1130, 1131, 1132, 1134, 1135, 1136, 1137, 1138, 1139, 1140, 1141,
-  1142, 1144, 1145, 1146, 1181, 1472,
+  1003, 1005, 1109, 1110, 1123, 1126, 1128, 1129, 1130, 1131, 1132, 1134, 1135, 1136, 1137, 1138, 1139, 1140,
+  1141, 1142, 1144, 1145, 1146, 1181, 1472,
 ]);
 
 function indentOf(code: string): string {

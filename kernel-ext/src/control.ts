@@ -18,6 +18,8 @@ import { type ControlData, type ControlMessage, Phase, Slot } from "./shared-sta
 const POLL_MS = 25;
 /** So long must the main thread stand still before its JavaScript is terminated. */
 const STALLED_MS = 500;
+/** So long where a magic runs, which has been told to stop; a second interrupt does not wait. */
+const MAGIC_STALLED_MS = 5000;
 /** So long may the main thread take to shut down, also while it loads the compiler; Jupyter waits five seconds. */
 const SHUTDOWN_MS = 4000;
 const PARENT_POLL_MS = 500;
@@ -90,44 +92,57 @@ async function answer(request: Message): Promise<void> {
 }
 
 /**
- * Stops the cell of the present epoch and no other. A cell that waits is told to stop by the main thread; the
- * synchronous part of a cell is stopped by SIGINT; JavaScript that blocks later is terminated by the inspector, also
- * where an earlier cell left it behind and no cell runs. Without `--no-force-async-hooks-checks` Node aborts when
+ * Stops the cell of the present epoch and no other. A cell that waits is told to stop by the main thread; JavaScript that
+ * blocks is terminated by the inspector: the synchronous part of a cell almost at once, later parts when the event loop
+ * stands still, also where an earlier cell left them behind and no cell runs. Not by SIGINT: while Node hands that signal
+ * over to a script and takes it back, there are moments in which it ends the process. Without `--no-force-async-hooks-checks` Node aborts when
  * JavaScript is terminated inside a timer.
  */
 function interrupt(): void {
   const epoch = Atomics.load(state, Slot.epoch);
   const inCell = epoch % 2 === 1;
+  const again = Atomics.load(state, Slot.wanted) === epoch;
   if (inCell) {
     Atomics.store(state, Slot.wanted, epoch);
     tell({ kind: "interrupt", epoch });
   }
-  const patienceMs = inCell ? STALLED_MS : 2 * STALLED_MS;
+  const patienceMs = (): number =>
+    !inCell ? 2 * STALLED_MS : Atomics.load(state, Slot.magics) > 0 && !again ? MAGIC_STALLED_MS : STALLED_MS;
   let tick = Atomics.load(state, Slot.tick);
   let stalledMs = 0;
   let watchedMs = 0;
   let runningMs = 0;
-  let signalled = process.platform === "win32";
   const timer = setInterval(() => {
     watchedMs += POLL_MS;
-    const over = Atomics.load(state, Slot.epoch) !== epoch || (!inCell && watchedMs > 2 * patienceMs);
+    const over = Atomics.load(state, Slot.epoch) !== epoch || (!inCell && watchedMs > 2 * patienceMs());
     if (over) return clearInterval(timer);
     const phase = Atomics.load(state, Slot.phase);
     runningMs = phase === Phase.running ? runningMs + POLL_MS : 0;
-    // Not at once: a signal that comes before the cell listens to it is lost.
-    if (runningMs > POLL_MS && !signalled) {
-      signalled = true;
-      Atomics.store(state, Slot.signal, 1);
-      process.kill(process.pid, "SIGINT");
+    // Not at once: a cell that is through in a moment ends by itself.
+    if (
+      runningMs > POLL_MS &&
+      Atomics.compareExchange(state, Slot.phase, Phase.running, Phase.ending) === Phase.running
+    ) {
+      return terminate(epoch);
     }
     const now = Atomics.load(state, Slot.tick);
     stalledMs = now === tick && phase !== Phase.compiling ? stalledMs + POLL_MS : 0;
     tick = now;
-    if (stalledMs < patienceMs) return;
+    // One termination at a time, unless it has been without effect for long.
+    if (stalledMs < (phase === Phase.ending ? 4 : 1) * patienceMs()) return;
     stalledMs = 0;
-    inspector ??= connect();
-    inspector.post("Runtime.terminateExecution", () => tell({ kind: "terminated", epoch }));
+    terminate(epoch);
   }, POLL_MS);
+}
+
+/** Unwinds all JavaScript of the main thread, whose cell is then over. */
+function terminate(epoch: number): void {
+  inspector ??= connect();
+  inspector.post("Runtime.terminateExecution", () => {
+    // What the cell goes on with after an await may block again.
+    Atomics.compareExchange(state, Slot.phase, Phase.ending, Phase.waiting);
+    tell({ kind: "terminated", epoch });
+  });
 }
 
 function connect(): Session {

@@ -1,6 +1,7 @@
 import type { Fields } from "lawbook/dist/jupyter/index.js";
 
-import type { HistoryEntry } from "./session.js";
+/** One cell of the history: count, code, text of the result. */
+export type HistoryEntry = readonly [count: number, code: string, output: string | null];
 
 /** One entry of a `history_reply`: session, line, and the input or [input, output]. */
 export type HistoryTuple = readonly [
@@ -8,6 +9,14 @@ export type HistoryTuple = readonly [
   line: number,
   entry: string | readonly [string, string | null],
 ];
+
+/** Characters of a result that the history keeps. */
+const KEPT = 10_000;
+
+/** The text of a result as the history keeps it. */
+export function keptText(text: string): string {
+  return text.length <= KEPT ? text : `${text.slice(0, KEPT)}…`;
+}
 
 /** Answers a `history_request`: the last n cells, a range of this session, or those that match a glob pattern. */
 export function searchHistory(history: readonly HistoryEntry[], request: Fields): HistoryTuple[] {

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --no-force-async-hooks-checks
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -12,15 +12,16 @@ import {
   readConnection,
   uniqueId,
 } from "lawbook/dist/jupyter/index.js";
-import { Publisher, Router } from "zeromq";
+import { Router, XPublisher } from "zeromq";
 
-import { compilerVersion } from "./cell/tslab.js";
+import { compilerVersion, loadCompiler } from "./cell/tslab.js";
 import type { MagicRegistry } from "./magics/registry.js";
 import { Iopub } from "./output.js";
 import { guardProcess } from "./process-guard.js";
 import { Session } from "./session.js";
 import { type ControlData, type ControlMessage, createSharedState, Slot } from "./shared-state.js";
 import { Shell } from "./shell.js";
+import { Stdin } from "./stdin.js";
 
 /** The event loop shows that it turns once in so many milliseconds. */
 const TICK_MS = 100;
@@ -42,6 +43,8 @@ void start().catch((error: unknown) => {
 });
 
 async function start(): Promise<void> {
+  // From Node 22 on: the compiled code of the compiler is kept in the system's folder for temporary files.
+  (Module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
   const { values, positionals } = parseArgs({
     options: { "connection-file": { type: "string", short: "f" } },
     allowPositionals: true,
@@ -54,7 +57,12 @@ async function start(): Promise<void> {
   const state = createSharedState();
   const info = kernelInfo();
 
-  const publisher = new Publisher({ linger: 1000, sendHighWaterMark: 0, sendTimeout: 0 });
+  const publisher = new XPublisher({
+    linger: 1000,
+    sendHighWaterMark: 0,
+    sendTimeout: 0,
+    verbosity: "allSubs",
+  });
   const shellSocket = new Router({ linger: 1000, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   const stdinSocket = new Router({ linger: 0 });
   await publisher.bind(address(connection, "iopub"));
@@ -64,28 +72,31 @@ async function start(): Promise<void> {
   const guard = guardProcess({
     write: (name, chunk) => iopub.write(name, chunk),
     uncaught: (error) => void cells.describe(error).then((text) => iopub.write("stderr", `${text}\n`)),
-    interrupt: () => {
-      // One that the control thread sent came too late to find the synchronous part of its cell.
-      if (Atomics.exchange(state, Slot.signal, 0) === 0) cells.interrupt(Atomics.load(state, Slot.epoch));
-    },
+    interrupt: () => cells.interrupt(Atomics.load(state, Slot.epoch)),
   });
   const lawbook = dirname(load.resolve("lawbook/package.json"));
-  const cells = new Session(
+  const stdin = new Stdin(stdinSocket, session, key, guard.log);
+  const cells = new Session({
     iopub,
     state,
-    process.cwd(),
-    {
+    stdin,
+    cwd: process.cwd(),
+    packages: {
       lawbook,
       "lawbook-kernel": dirname(here),
       "danfojs-node": dirname(load.resolve("danfojs-node/package.json")),
     },
-    [join(lawbook, "dist"), here, dirname(load.resolve("tslab/package.json"))],
+    own: [join(lawbook, "dist"), here, dirname(load.resolve("tslab/package.json"))],
     openMagics,
-  );
+    children: guard.children,
+    kill: guard.kill,
+  });
 
   const parent = Number(process.env["JPY_PARENT_PID"]);
   const data: ControlData = { connection, session, state, info, parent: parent > 1 ? parent : undefined };
   const control = new Worker(new URL("./control.js", import.meta.url), { workerData: data });
+  // While the thread starts, on another processor.
+  loadCompiler();
   let ending = false;
   const end = (): void => {
     if (ending) return;
@@ -130,14 +141,12 @@ async function start(): Promise<void> {
   await shellSocket.bind(address(connection, "shell"));
   iopub.status("starting");
   setTimeout(() => void cells.cells().catch((error: unknown) => guard.log(String(error))), WARM_UP_MS);
-  await shell.serve();
+  await Promise.all([shell.serve(), stdin.serve(), iopub.welcome()]);
 }
 
-let opening: Promise<MagicRegistry> | undefined;
-
-function openMagics(): Promise<MagicRegistry> {
-  opening ??= import("./magics/open.js").then(({ openRegistry }) => openRegistry(process.cwd(), process.env));
-  return opening;
+async function openMagics(): Promise<MagicRegistry> {
+  const { openRegistry } = await import("./magics/open.js");
+  return openRegistry(process.cwd(), process.env);
 }
 
 function kernelInfo(): Fields {

@@ -1,8 +1,9 @@
 import { inspect } from "node:util";
 
 import type { Bundle } from "./cell/api.js";
-import { type CellMaps, describeFrames } from "./cell/frames.js";
+import { type CellMaps, cellName, describeFrames } from "./cell/frames.js";
 import type { CellDiagnostic } from "./cell/tslab.js";
+import { checkedBundle } from "./vega.js";
 
 /** Content of an `error` message. */
 export interface CellError {
@@ -21,11 +22,14 @@ export const KEYBOARD_INTERRUPT: CellError = {
 /** Key of the method by which a value says how it is shown; the convention of Deno's kernel. */
 const DISPLAY = Symbol.for("Jupyter.display");
 
-/** Bundle of the value of the last expression; the text does not depend on the terminal. */
-export async function presentValue(value: unknown): Promise<Bundle> {
+/**
+ * Bundle of the value of the last expression; the text does not depend on the terminal. `warn` hears what is left out of a
+ * chart that a value shows itself by.
+ */
+export async function presentValue(value: unknown, warn: (text: string) => void): Promise<Bundle> {
   if (typeof value === "object" && value !== null) {
     const own = (value as Record<symbol, unknown>)[DISPLAY];
-    if (typeof own === "function") return (await own.call(value)) as Bundle;
+    if (typeof own === "function") return checkedBundle((await own.call(value)) as Bundle, warn);
     if (isDataFrame(value)) return (await import("./table.js")).frameBundle(value as never);
   }
   return { "text/plain": presentText(value) };
@@ -46,7 +50,7 @@ function isDataFrame(value: object): boolean {
 
 /** What an error needs to be told in the person's own lines. */
 export interface ErrorScene {
-  readonly maps: ReadonlyMap<number, CellMaps>;
+  readonly maps: ReadonlyMap<string, CellMaps>;
   readonly cwd: string;
   /** Folders of Lawbook and tslab, whose frames are left out. */
   readonly own: readonly string[];
@@ -84,7 +88,7 @@ export function presentError(error: unknown, scene: ErrorScene): CellError {
 export function presentDiagnostics(
   diagnostics: readonly CellDiagnostic[],
   source: string,
-  count: number,
+  label: string,
 ): CellError {
   const lines = source.split("\n");
   const traceback = diagnostics.flatMap(({ place, length, code, message, file }) => {
@@ -94,7 +98,7 @@ export function presentDiagnostics(
       " ".repeat(place.column - 1) +
       "^".repeat(Math.max(1, Math.min(length, text.length - place.column + 1)));
     return [
-      `In[${count}]:${place.line}:${place.column} - error TS${code}: ${message}`,
+      `${cellName(label)}:${place.line}:${place.column} - error TS${code}: ${message}`,
       `    ${text}`,
       `    ${mark}`,
     ];

@@ -1,6 +1,15 @@
 import { subscribe } from "node:diagnostics_channel";
 
+import type { ChildInfo } from "./cell/api.js";
 import type { StreamName } from "./output.js";
+
+/** What the guard knows of a child process. */
+interface Child {
+  readonly pid?: number;
+  readonly spawnargs: readonly string[];
+  kill(signal: string): boolean;
+  once(event: "exit", listener: () => void): void;
+}
 
 /** What the guard tells the kernel. */
 export interface GuardEvents {
@@ -17,7 +26,11 @@ export interface GuardedProcess {
   log(text: string): void;
   /** Listens to SIGINT again where a terminated cell has left no listener. */
   listen(): void;
-  /** Kills every child process that is still alive. */
+  /** Child processes that are alive. */
+  children(): readonly ChildInfo[];
+  /** Kills one of them. */
+  kill(pid: number): void;
+  /** Kills every child process that is still alive, and ends what they have started. */
   killChildren(): void;
   exit(status: number): never;
 }
@@ -59,20 +72,36 @@ export function guardProcess(events: GuardEvents): GuardedProcess {
   };
   listen();
 
-  const children = new Set<{ kill(signal: string): boolean }>();
+  const children = new Set<Child>();
   subscribe("child_process", (message) => {
-    const { process: child } = message as {
-      process: { kill(signal: string): boolean; once(event: string, listener: () => void): void };
-    };
+    const { process: child } = message as { readonly process: Child };
     children.add(child);
     child.once("exit", () => children.delete(child));
   });
   return {
     log: (text) => void writeError(`${text}\n`),
     listen,
+    children: () =>
+      [...children].flatMap(({ pid, spawnargs }) =>
+        pid === undefined ? [] : [{ pid, command: spawnargs.join(" ") }],
+      ),
+    kill: (pid) => {
+      for (const child of children) if (child.pid === pid) child.kill("SIGKILL");
+    },
     killChildren: () => {
       for (const child of children) child.kill("SIGKILL");
+      endGroup();
     },
     exit,
   };
+}
+
+/** Ends what children have started themselves, where the kernel leads a process group, as Jupyter starts it. */
+function endGroup(): void {
+  if (process.platform === "win32") return;
+  try {
+    process.kill(-process.pid, "SIGTERM");
+  } catch {
+    // There is no group of this name: the kernel was started by a program that shares its own with it.
+  }
 }

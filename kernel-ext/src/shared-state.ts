@@ -8,12 +8,15 @@ export const Slot = {
   phase: 2,
   /** The epoch whose cell somebody wants to stop. */
   wanted: 3,
-  /** 1 while a SIGINT of the control thread is on its way. */
-  signal: 4,
+  /** Magics that run in the cell; they stop by themselves and may block for a while. */
+  magics: 4,
 } as const;
 
-/** What the main thread is doing with a cell. */
-export const Phase = { idle: 0, compiling: 1, running: 2, waiting: 3 } as const;
+/**
+ * What the main thread is doing with a cell. The control thread makes `ending` of `running` before it terminates the
+ * synchronous part, which then waits for that at its end: a termination that came later would hit the kernel itself.
+ */
+export const Phase = { idle: 0, compiling: 1, running: 2, waiting: 3, ending: 4 } as const;
 
 /** The shared cells as 32-bit integers. */
 export type SharedState = Int32Array;

@@ -8,6 +8,9 @@ import { searchHistory } from "./history.js";
 import type { Iopub } from "./output.js";
 import type { Session } from "./session.js";
 
+/** So many turns of the event loop without a new cell mean that none is waiting in the socket. */
+const QUIET_TURNS = 3;
+
 /** What the shell needs of the kernel around it. */
 export interface ShellOptions {
   readonly session: string;
@@ -119,17 +122,16 @@ export class Shell {
       case "history_request":
         return this.#reply(request, { status: "ok", history: searchHistory(this.cells.history, content) });
       case "comm_info_request":
-        return this.#reply(request, { status: "ok", comms: {} });
+        return this.#reply(request, { status: "ok", comms: this.cells.comms.info(content["target_name"]) });
       case "shutdown_request":
         await this.#reply(request, { status: "ok", restart: content["restart"] === true });
         return this.options.shutdown();
       case "comm_open":
-        // No target is registered, which the protocol answers by closing.
-        this.iopub.attach(request);
-        return this.iopub.publish("comm_close", { comm_id: content["comm_id"], data: {} });
       case "comm_msg":
       case "comm_close":
-        return;
+        // What a handler puts out while a cell runs goes under that cell.
+        if (!this.cells.isRunning) this.iopub.attach(request);
+        return this.cells.comms.take(request);
       default:
         if (!request.header.msg_type.endsWith("_request")) return;
         return this.#reply(request, {
@@ -147,12 +149,15 @@ export class Shell {
     if (typeof content["code"] !== "string") throw new Error("execute_request without code");
     const silent = content["silent"] === true;
     this.iopub.attach(request);
-    const { count, error, payload } = await this.cells.execute({
+    const { count, error, payload, userExpressions } = await this.cells.execute({
+      message: request,
       code: content["code"],
       silent,
       storeHistory: !silent && content["store_history"] !== false,
+      allowStdin: content["allow_stdin"] === true,
+      userExpressions: (content["user_expressions"] ?? {}) as Fields,
     });
-    const common = { execution_count: count, user_expressions: {} };
+    const common = { execution_count: count, user_expressions: userExpressions };
     if (error === undefined) {
       await this.#reply(request, { status: "ok", ...common, payload });
       return [];
@@ -162,10 +167,16 @@ export class Shell {
     return aborted;
   }
 
-  /** Takes the cells that have arrived by now; what is sent after the reply is not among them. */
+  /**
+   * Takes the cells that have arrived by now; what is sent after the reply is not among them. The socket is not asked
+   * whether it holds more: reading its events takes the wake-up away from the receiver that waits, for good.
+   */
   async #arrived(): Promise<Message[]> {
-    do await nextTurn();
-    while (this.socket.readable);
+    for (let quiet = 0, before = this.#queue.length; quiet < QUIET_TURNS;) {
+      await nextTurn();
+      quiet = this.#queue.length === before ? quiet + 1 : 0;
+      before = this.#queue.length;
+    }
     return this.#queue.splice(0);
   }
 }

@@ -14,6 +14,7 @@ import { mergeCommand } from "./merge.js";
 import { partitionCommand } from "./partition.js";
 import { pilotCommand } from "./pilot.js";
 import { replayCommand } from "./replay.js";
+import { resumeCommand } from "./resume.js";
 import { retrainCommand } from "./retrain.js";
 import { runsCommand } from "./runs.js";
 import { trainCommand } from "./train.js";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   mergeCommand,
   composeCommand,
   partitionCommand,
+  resumeCommand,
   evaluateCommand,
   askCommand,
   logitsCommand,

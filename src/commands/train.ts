@@ -15,6 +15,7 @@ import { executeInChild } from "../runs/worker.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { describeMethod, routingText } from "./describe.js";
 import { lossCurve } from "./loss-curve.js";
+import { dropRequest, keepRequest, type ResolvedTraining } from "./open-runs.js";
 import { mixtureCannotBeFolded, outFolder, requireOut } from "./out-folder.js";
 import { parseTrainText } from "./request-text.js";
 import { scoreRowsOf, scoresText } from "./scores.js";
@@ -48,16 +49,36 @@ async function trainResolved(
   lineOf: (path: readonly (string | number)[]) => number | undefined,
 ): Promise<TrainedModel> {
   const { root, home, cwd } = context;
-  const run = resolveTrain(input, root, openStore({ root, home }), { cwd, lineOf });
-  const [record] = await executeInChild([run], {
-    root,
-    home,
-    cwd,
-    signal: context.signal,
-    progress: ({ phase, done, total, loss }) =>
-      context.progress({ phase, done, total, ...(loss === undefined ? {} : { values: { loss } }) }),
-  });
-  return trainedModel(record!);
+  return executeTraining(resolveTrain(input, root, openStore({ root, home }), { cwd, lineOf }), context);
+}
+
+/** Executes a training in a child process; until it is finished its request is kept, so that `resume` finds it. */
+export async function executeTraining(
+  run: ResolvedTraining,
+  { root, home, cwd, signal, progress }: CommandContext,
+): Promise<TrainedModel> {
+  const store = openStore({ root, home });
+  const known = store.find(run.id) !== undefined;
+  if (!known) keepRequest(store, run);
+  try {
+    const [record] = await executeInChild([run], {
+      root,
+      home,
+      cwd,
+      signal,
+      progress: ({ phase, done, total, loss }) =>
+        progress({ phase, done, total, ...(loss === undefined ? {} : { values: { loss } }) }),
+    });
+    if (!known) dropRequest(store, run);
+    return trainedModel(record!);
+  } catch (error) {
+    if (!(error instanceof LawbookError) || error.code !== "interrupted") throw error;
+    throw new LawbookError("interrupted", error.message.split("\n")[0]!, {
+      hint: `\`resume ${run.id.slice(0, 12)}\` goes on from there, and so does the same request.`,
+      data: { ...error.data, id: run.id },
+      cause: error,
+    });
+  }
 }
 
 const EXAMPLE = `model: xs-instruct
@@ -150,7 +171,8 @@ function writerOf(
   };
 }
 
-async function showTrained(trained: TrainedModel): Promise<Shown> {
+/** How a training is shown: its numbers, its loss curve and its scores. */
+export async function showTrained(trained: TrainedModel): Promise<Shown> {
   const { record, curve, loss, scores } = trained;
   const { request } = record;
   const lines = [

@@ -34,6 +34,12 @@ export interface Execution {
   readonly outputs: readonly Output[];
 }
 
+/** What may stand beside the content of a message. */
+interface MessageParts {
+  readonly metadata?: Fields;
+  readonly buffers?: readonly Uint8Array[];
+}
+
 interface Pending {
   readonly collector: OutputCollector;
   readonly options: ExecuteOptions;
@@ -157,6 +163,15 @@ export class KernelClient {
     return (await this.#start(type, content, this.#shell, timed(timeoutMs))).reply;
   }
 
+  /** Sends a message that has no reply, such as `comm_msg`, and waits until the kernel is through with it. */
+  async tell(
+    type: string,
+    content: Fields,
+    options: Pick<ExecuteOptions, "timeoutMs" | "onMessage"> & MessageParts = {},
+  ): Promise<readonly Output[]> {
+    return (await this.#start(type, content, this.#shell, options)).outputs;
+  }
+
   /** Interrupts the running cell by an `interrupt_request` on the control channel. */
   async interrupt(timeoutMs?: number): Promise<void> {
     await this.#ask("interrupt_request", {}, timeoutMs);
@@ -192,8 +207,17 @@ export class KernelClient {
       socket.close();
   }
 
-  #start(type: string, content: Fields, socket: Dealer, options: ExecuteOptions): Promise<Execution> {
-    const message = createMessage(this.session, type, content);
+  #start(
+    type: string,
+    content: Fields,
+    socket: Dealer,
+    options: ExecuteOptions & MessageParts,
+  ): Promise<Execution> {
+    const { metadata, buffers } = options;
+    const message = createMessage(this.session, type, content, {
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(buffers === undefined ? {} : { buffers }),
+    });
     const id = message.header.msg_id;
     return new Promise<Execution>((resolve, reject) => {
       if (this.#dead !== undefined) return reject(this.#dead);
@@ -219,6 +243,8 @@ export class KernelClient {
           reject(error);
         },
       };
+      // Nothing answers a message that is no request.
+      if (!type.endsWith("_request")) pending.reply = message;
       this.#pending.set(id, pending);
       const limit = options.timeoutMs;
       if (limit !== undefined) {

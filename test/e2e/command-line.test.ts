@@ -12,19 +12,20 @@ import {
   remove,
   writeAtomic,
 } from "../../src/core/files.js";
-import { runProgram, startProgram } from "../../src/core/process.js";
+import { startProgram } from "../../src/core/process.js";
 import type { RunRecord } from "../../src/runs/record.js";
+import { CLI, commandLine } from "../support/command-line.js";
 
 const root = join(import.meta.dirname, "../..");
 const work = makeTemporaryFolder("lawbook-cli");
 const home = join(work, "home");
 afterAll(() => remove(work));
 
-function lawbook(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return runProgram(process.execPath, [join(root, "dist/cli.js"), ...args], {
-    cwd: work,
-    env: { ...process.env, LAWBOOK_HOME: home },
-  });
+const lawbook = commandLine({ cwd: work, home });
+
+/** What a command line prints with `--json`. */
+async function json(...words: readonly string[]): Promise<unknown> {
+  return JSON.parse((await lawbook(...words, "--json")).stdout);
 }
 
 function file(name: string, text: string): string {
@@ -42,28 +43,30 @@ schedule: { warmup: 2 }
 device: reference
 `;
 
-describe("lawbook", () => {
-  it("explains itself", () => {
-    expect(lawbook("--help")).toMatchObject({ status: 0, stderr: "" });
-    for (const verb of [
-      "train",
-      "evaluate",
-      "ask",
-      "logits",
-      "runs",
-      "data",
-      "device",
-      "law",
-      "retrain",
-      "replay",
-      "kernel",
-      "doctor",
-    ]) {
-      const { status, stdout } = lawbook(verb, "--help");
-      expect(status, verb).toBe(0);
-      expect(stdout, verb).toContain(`lawbook ${verb}`);
-      expect(stdout, verb).toContain("--json");
-    }
+// Each test has its own processes; those that read or write the same store say so.
+describe.concurrent("lawbook", () => {
+  it("explains itself", async () => {
+    expect(await lawbook("--help")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it.each([
+    "train",
+    "evaluate",
+    "ask",
+    "logits",
+    "runs",
+    "data",
+    "device",
+    "law",
+    "retrain",
+    "replay",
+    "kernel",
+    "doctor",
+  ])("explains %s", async (verb) => {
+    const { status, stdout } = await lawbook(verb, "--help");
+    expect(status).toBe(0);
+    expect(stdout).toContain(`lawbook ${verb}`);
+    expect(stdout).toContain("--json");
   });
 
   it.each([
@@ -82,8 +85,8 @@ describe("lawbook", () => {
     [["logits", "xs-instruct", "--ids", "2048"], "whole numbers from 0 to 2047", ""],
     [["law", "9"], "9", ""],
     [["device", "gpu"], 'Unknown device: got "gpu"', ""],
-  ])("%j is one clear error with exit status 2", (args, message, more) => {
-    const { status, stdout, stderr } = lawbook(...args);
+  ])("%j is one clear error with exit status 2", async (args, message, more) => {
+    const { status, stdout, stderr } = await lawbook(...args);
     expect(stderr).toContain(message);
     expect(stderr).toContain(more);
     expect(stderr).not.toContain("    at ");
@@ -91,8 +94,8 @@ describe("lawbook", () => {
     expect(status).toBe(2);
   });
 
-  it("prints errors as JSON where JSON was asked for", () => {
-    const { status, stdout } = lawbook("train", "nowhere.yml", "--json");
+  it("prints errors as JSON where JSON was asked for", async () => {
+    const { status, stdout } = await lawbook("train", "nowhere.yml", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "missing" }, exitCode: 2 });
     expect(status).toBe(2);
   });
@@ -100,13 +103,16 @@ describe("lawbook", () => {
 
 describe("lawbook train", () => {
   let record: RunRecord;
-  beforeAll(() => {
-    const { status, stdout, stderr } = lawbook("train", file("request.yml", REQUEST), "--json");
+  /** A store with the run in it, for what must leave it as it is. */
+  const untouched = join(work, "untouched");
+  beforeAll(async () => {
+    const { status, stdout, stderr } = await lawbook("train", file("request.yml", REQUEST), "--json");
     expect(status, stderr).toBe(0);
     record = JSON.parse(stdout) as RunRecord;
+    copy(home, untouched);
   });
 
-  it("trains, scores and stores a run, and answers the same request from the store", () => {
+  it("trains, scores and stores a run, and answers the same request from the store", async () => {
     expect(record.outcome).toBe("finished");
     expect(record.result.loss).toBeGreaterThan(4);
     expect(Object.keys(record.result.scores["t-recall"]!)).toEqual(["biology", "geography"]);
@@ -119,12 +125,11 @@ describe("lawbook train", () => {
       "record.json",
     ]);
     const before = readText(join(home, "runs", record.id, "observed.json"));
-    const again = lawbook("train", "request.yml", "--json");
-    expect(JSON.parse(again.stdout)).toEqual(record);
+    expect(await json("train", "request.yml")).toEqual(record);
     expect(readText(join(home, "runs", record.id, "observed.json"))).toBe(before);
   });
 
-  it("gives the same record for the same request in other words", () => {
+  it.concurrent("gives the same record for the same request in other words", async () => {
     const words = `data: { wordings: { biology: 4, geography: 4 }, facts: { biology: 24, geography: 24, medicine: 0 } }
 model: new:xs
 schedule: { warmup: 2, kind: cosine }
@@ -133,78 +138,67 @@ steps: 8
 seed: 1
 device: reference
 `;
-    expect((JSON.parse(lawbook("train", file("words.yml", words), "--json").stdout) as RunRecord).id).toBe(
-      record.id,
-    );
+    expect(await json("train", file("words.yml", words))).toMatchObject({ id: record.id });
   });
 
-  it("gives the same record in another time zone, language, folder and home", () => {
-    const elsewhere = runProgram(
-      process.execPath,
-      [join(root, "dist/cli.js"), "train", join(work, "request.yml"), "--json"],
-      {
-        cwd: root,
-        env: {
-          ...process.env,
-          LAWBOOK_HOME: join(work, "other"),
-          TZ: "Asia/Tokyo",
-          LANG: "tr_TR.UTF-8",
-          LC_ALL: "tr_TR.UTF-8",
-        },
-      },
-    );
-    expect(JSON.parse(elsewhere.stdout)).toEqual(record);
+  it.concurrent("gives the same record in another time zone, language, folder and home", async () => {
+    const env = { TZ: "Asia/Tokyo", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" };
+    const elsewhere = commandLine({ cwd: root, home: join(work, "other"), env });
+    const { stdout } = await elsewhere("train", join(work, "request.yml"), "--json");
+    expect(JSON.parse(stdout)).toEqual(record);
   });
 
-  it("is listed, shown, evaluated, looked into and trained again to equal digests", () => {
+  it.concurrent("is listed, shown, evaluated, looked into and trained again to equal digests", async () => {
     const id = record.id.slice(0, 12);
-    expect(lawbook("runs").stdout).toContain(id);
-    expect((JSON.parse(lawbook("runs", id, "--json").stdout) as RunRecord).resultSha256).toBe(
-      record.resultSha256,
-    );
-    const evaluated = JSON.parse(lawbook("evaluate", `run:${id}`, "--json").stdout) as {
-      scores: RunRecord["result"]["scores"];
-    };
-    expect(evaluated.scores).toEqual(record.result.scores);
-    const { logits } = JSON.parse(lawbook("logits", `run:${id}`, "--ids", "1,2,3", "--json").stdout) as {
-      logits: number[][];
-    };
+    const [listed, shown, evaluated, looked, retrained] = await Promise.all([
+      lawbook("runs"),
+      json("runs", id),
+      json("evaluate", `run:${id}`),
+      json("logits", `run:${id}`, "--ids", "1,2,3"),
+      lawbook("retrain", id, "--json"),
+    ]);
+    expect(listed.stdout).toContain(id);
+    expect(shown).toMatchObject({ resultSha256: record.resultSha256 });
+    expect((evaluated as RunRecord["result"]).scores).toEqual(record.result.scores);
+    const { logits } = looked as { logits: number[][] };
     expect(logits.map((row) => row.length)).toEqual([2048, 2048, 2048]);
-    const { status, stdout } = lawbook("retrain", id, "--json");
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(retrained.stdout)).toMatchObject({
       equal: true,
       got: { weights: record.result.weights, resultSha256: record.resultSha256 },
     });
-    expect(status).toBe(0);
+    expect(retrained.status).toBe(0);
   });
 
-  it("trains adapters of every kind that a request can name, and merges them into a model that goes on", () => {
-    const method = "method: { kind: lora, rank: 4, alpha: 8, rsLora: true, dora: true, exclude: [o_proj], ";
-    const text = `${REQUEST}${method}rankPattern: { down_proj: 2 }, modulesToSave: [model.norm] }\n`;
-    const { status, stdout, stderr } = lawbook("train", file("adapter.yml", text), "--json");
-    expect(status, stderr).toBe(0);
-    const { id, result } = JSON.parse(stdout) as RunRecord;
-    const folder = join(home, "runs", id, "adapter");
-    expect(readJson(join(folder, "adapter_config.json"))).toMatchObject({
-      use_rslora: true,
-      use_dora: true,
-      rank_pattern: { down_proj: 2 },
-      target_modules: "all-linear",
-    });
-    expect(listFiles(folder)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
-    // Six layers a block: q, k, v, gate, up with r 4 and down with r 2, a magnitude each, and the last norm.
-    const block = 3 * (4 * 128 + 64) + 2 * (4 * 240 + 176) + (2 * 240 + 64);
-    expect(result.parameters).toBe(5 * block + 64);
-    const next = lawbook("train", file("next.yml", REQUEST.replace("new:xs", `run:${id}`)), "--json");
-    expect((JSON.parse(next.stdout) as RunRecord).inputs.parents).toEqual([id]);
-    const parent = (JSON.parse(next.stdout) as RunRecord).id;
-    const last = lawbook("train", file("last.yml", REQUEST.replace("new:xs", `run:${parent}`)), "--json");
-    // Trained again with all that it comes from: neither its parent nor the adapter before that is there yet.
-    const again = lawbook("retrain", (JSON.parse(last.stdout) as RunRecord).id, "--json");
-    expect(JSON.parse(again.stdout)).toMatchObject({ equal: true });
-  });
+  it.concurrent(
+    "trains adapters of every kind that a request can name, and merges them into a model that goes on",
+    async () => {
+      const method = "method: { kind: lora, rank: 4, alpha: 8, rsLora: true, dora: true, exclude: [o_proj], ";
+      const text = `${REQUEST}${method}rankPattern: { down_proj: 2 }, modulesToSave: [model.norm] }\n`;
+      const { status, stdout, stderr } = await lawbook("train", file("adapter.yml", text), "--json");
+      expect(status, stderr).toBe(0);
+      const { id, result } = JSON.parse(stdout) as RunRecord;
+      const folder = join(home, "runs", id, "adapter");
+      expect(readJson(join(folder, "adapter_config.json"))).toMatchObject({
+        use_rslora: true,
+        use_dora: true,
+        rank_pattern: { down_proj: 2 },
+        target_modules: "all-linear",
+      });
+      expect(listFiles(folder)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+      // Six layers a block: q, k, v, gate, up with r 4 and down with r 2, a magnitude each, and the last norm.
+      const block = 3 * (4 * 128 + 64) + 2 * (4 * 240 + 176) + (2 * 240 + 64);
+      expect(result.parameters).toBe(5 * block + 64);
+      const after = async (name: string, parent: string): Promise<RunRecord> =>
+        (await json("train", file(name, REQUEST.replace("new:xs", `run:${parent}`)))) as RunRecord;
+      const next = await after("next.yml", id);
+      expect(next.inputs.parents).toEqual([id]);
+      const last = await after("last.yml", next.id);
+      // Trained again with all that it comes from: neither its parent nor the adapter before that is there yet.
+      expect(await json("retrain", last.id)).toMatchObject({ equal: true });
+    },
+  );
 
-  it.each([
+  it.concurrent.each([
     ["an unknown field", REQUEST + "stpes: 3\n", "stpes, line 9: unknown field"],
     [
       "a negative rank",
@@ -229,53 +223,60 @@ device: reference
     ["more wordings than there are", REQUEST.replace("else: 4", "else: 4000"), "the wordings of"],
     ["an unknown size", REQUEST.replace("new:xs", "new:xxs"), 'Unknown model size: got "xxs"'],
     ["lines shorter than a row", REQUEST + "tokens: 16\n", "is too long"],
-  ])("refuses %s in one error and leaves the store as it was", (_, text, message) => {
-    const before = listFiles(home);
-    const { status, stderr } = lawbook("train", file("bad.yml", text));
+  ])("refuses %s in one error and leaves the store as it was", async (name, text, message) => {
+    const stored = (): string[] => listFiles(untouched).filter((path) => !path.includes("checkpoint"));
+    const before = stored();
+    const refusing = commandLine({ cwd: work, home: untouched });
+    const { status, stderr } = await refusing("train", file(`${name.replaceAll(" ", "-")}.yml`, text));
     expect(stderr).toContain(message);
     expect(status).toBe(2);
-    expect(listFiles(home).filter((name) => !name.includes("checkpoint"))).toEqual(before);
+    expect(before).toContain(`runs/${record.id}/record.json`);
+    expect(stored()).toEqual(before);
   });
 
-  it("refuses a truncated model, a model with NaN and one without a tensor, naming what is wrong", () => {
-    const folder = join(work, "model");
-    const from = join(home, "runs", record.id, "model");
-    const weights = readBytes(join(from, "model.safetensors"));
-    const request = file("model.yml", REQUEST.replace("new:xs", "./model"));
-    const tried = (bytes: Uint8Array): string => {
-      remove(folder);
-      copy(from, folder);
-      writeAtomic(join(folder, "model.safetensors"), bytes);
-      const { status, stderr } = lawbook("train", request);
-      expect(status).toBe(2);
-      return stderr;
-    };
-    expect(tried(weights.subarray(0, weights.length - 5))).toContain(
-      `got ${weights.length - 5}, expected ${weights.length} bytes`,
-    );
-    expect(tried(new Uint8Array(0))).toContain("it is truncated: got 0");
-    const broken = weights.slice();
-    new DataView(broken.buffer, broken.byteOffset).setUint32(broken.length - 4, 0x7fc00000, true);
-    expect(tried(broken)).toContain("has a value that is not finite");
-    const renamed = new TextDecoder("latin1")
-      .decode(weights)
-      .replace("model.norm.weight", "model.nrom.weight");
-    expect(tried(Uint8Array.from(renamed, (letter) => letter.charCodeAt(0)))).toContain(
-      "has no tensor model.norm.weight",
-    );
-  });
+  it.concurrent(
+    "refuses a truncated model, a model with NaN and one without a tensor, naming what is wrong",
+    async () => {
+      const from = join(home, "runs", record.id, "model");
+      const weights = readBytes(join(from, "model.safetensors"));
+      const tried = async (name: string, bytes: Uint8Array): Promise<string> => {
+        copy(from, join(work, name));
+        writeAtomic(join(work, name, "model.safetensors"), bytes);
+        const { status, stderr } = await lawbook(
+          "train",
+          file(`${name}.yml`, REQUEST.replace("new:xs", `./${name}`)),
+        );
+        expect(status).toBe(2);
+        return stderr;
+      };
+      const broken = weights.slice();
+      new DataView(broken.buffer, broken.byteOffset).setUint32(broken.length - 4, 0x7fc00000, true);
+      const renamed = new TextDecoder("latin1")
+        .decode(weights)
+        .replace("model.norm.weight", "model.nrom.weight");
+      const [short, empty, notFinite, missing] = await Promise.all([
+        tried("short", weights.subarray(0, weights.length - 5)),
+        tried("empty", new Uint8Array(0)),
+        tried("not-finite", broken),
+        tried(
+          "missing",
+          Uint8Array.from(renamed, (letter) => letter.charCodeAt(0)),
+        ),
+      ]);
+      expect(short).toContain(`got ${weights.length - 5}, expected ${weights.length} bytes`);
+      expect(empty).toContain("it is truncated: got 0");
+      expect(notFinite).toContain("has a value that is not finite");
+      expect(missing).toContain("has no tensor model.norm.weight");
+    },
+  );
 
-  it("killed at its height goes on from its last checkpoint to the same bytes", async () => {
+  it.concurrent("killed at its height goes on from its last checkpoint to the same bytes", async () => {
     const long = REQUEST.replace("steps: 8", "steps: 120").replace("batch: 8", "batch: 2");
     const other = join(work, "killed");
-    const child = startProgram(
-      process.execPath,
-      [join(root, "dist/cli.js"), "train", file("long.yml", long)],
-      {
-        cwd: work,
-        env: { ...process.env, LAWBOOK_HOME: other },
-      },
-    );
+    const child = startProgram(process.execPath, [CLI, "train", file("long.yml", long)], {
+      cwd: work,
+      env: { ...process.env, LAWBOOK_HOME: other },
+    });
     for (
       let waited = 0;
       !listFiles(other).some((name) => name.endsWith("trainer_state.json"));
@@ -286,13 +287,10 @@ device: reference
     }
     child.kill("SIGKILL");
     await new Promise((resolve) => child.once("exit", resolve));
-    const resumed = runProgram(process.execPath, [join(root, "dist/cli.js"), "train", "long.yml", "--json"], {
-      cwd: work,
-      env: { ...process.env, LAWBOOK_HOME: other },
-    });
-    const whole = lawbook("train", "long.yml", "--json");
-    expect((JSON.parse(resumed.stdout) as RunRecord).result).toEqual(
-      (JSON.parse(whole.stdout) as RunRecord).result,
-    );
+    const [resumed, whole] = await Promise.all([
+      commandLine({ cwd: work, home: other })("train", "long.yml", "--json"),
+      json("train", "long.yml"),
+    ]);
+    expect((JSON.parse(resumed.stdout) as RunRecord).result).toEqual((whole as RunRecord).result);
   });
 });

@@ -24,9 +24,14 @@ export interface CellMaps {
   readonly prefix: number;
 }
 
-/** Name of the script of cell `count` in stack traces. */
-export function scriptName(count: number): string {
-  return `lawbook-cell-${count}`;
+/** Name of the script of a cell in stack traces; `label` is its count, or any other word of one that is not counted. */
+export function scriptName(label: string): string {
+  return `lawbook-cell-${label}`;
+}
+
+/** How a cell is called in front of a person: by its count, blank for one that is not counted. */
+export function cellName(label: string): string {
+  return /^\d+$/.test(label) ? `In[${label}]` : "In[ ]";
 }
 
 /** Maps a position of the code that ran back to its cell; undefined where a map has nothing there. */
@@ -64,7 +69,7 @@ function parsed(data: SourceMapData): SourceMap {
  */
 export function describeFrames(
   stack: string,
-  cells: ReadonlyMap<number, CellMaps>,
+  cells: ReadonlyMap<string, CellMaps>,
   cwd: string,
   own: readonly string[],
 ): string[] {
@@ -75,7 +80,7 @@ export function describeFrames(
 
 function frame(
   text: string,
-  cells: ReadonlyMap<number, CellMaps>,
+  cells: ReadonlyMap<string, CellMaps>,
   cwd: string,
   own: readonly string[],
 ): string[] {
@@ -86,13 +91,13 @@ function frame(
   const show = (place: string): string[] => [
     name === undefined || name === "" ? `    at ${place}` : `    at ${name} (${place})`,
   ];
-  const cell = /(?:^|\/)lawbook-cell-(\d+)$/.exec(where);
+  const cell = /(?:^|\/)lawbook-cell-(\w+)$/.exec(where);
   if (cell !== null) {
-    const count = Number(cell[1]);
-    const maps = cells.get(count);
+    const label = cell[1] ?? "";
+    const maps = cells.get(label);
     const place = maps && originalPlace(maps, { line: Number(line), column: Number(column) });
     // Without a place it is the function that tslab puts around the cell.
-    return place === undefined ? [] : show(`In[${count}]:${place.line}:${place.column}`);
+    return place === undefined ? [] : show(`${cellName(label)}:${place.line}:${place.column}`);
   }
   if (/^node:|^evalmachine|^<anonymous>$|^internal\//.test(where)) return [];
   const path = where.startsWith("file://") ? fileURLToPath(where) : where;

@@ -79,3 +79,34 @@ export function waitsAtTopLevel(ts: typeof TypeScript, javascript: string): bool
     (!ts.isFunctionLike(node) && ts.forEachChild(node, (child) => waits(child) || undefined) === true);
   return waits(file);
 }
+
+/** What stands for the word `import` of a call: as long as that, so that places in the text stay. */
+export const IMPORT = "$mport";
+
+/** Replaces the word `import` in calls of it, which tslab would turn into `require`. */
+export function replaceImportCalls(ts: typeof TypeScript, javascript: string): string {
+  if (!/\bimport\s*\(/.test(javascript)) return javascript;
+  const file = ts.createSourceFile("cell.js", javascript, ts.ScriptTarget.Latest, false, ts.ScriptKind.JS);
+  const edited = new MagicString(javascript);
+  const visit = (node: TypeScript.Node): void => {
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const end = node.expression.getEnd();
+      edited.overwrite(end - IMPORT.length, end, IMPORT);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return edited.toString();
+}
+
+/** Names of the modules that a text imports by declarations. */
+export function staticImports(ts: typeof TypeScript, source: string): string[] {
+  const file = ts.createSourceFile("cell.ts", source, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
+  return file.statements.flatMap((statement) =>
+    (ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) &&
+    statement.moduleSpecifier !== undefined &&
+    ts.isStringLiteral(statement.moduleSpecifier)
+      ? [statement.moduleSpecifier.text]
+      : [],
+  );
+}

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type * as TypeScript from "@tslab/typescript-for-tslab";
@@ -7,13 +7,20 @@ import type { CompletionInfo, ConvertResult } from "tslab/dist/converter.js";
 import type { Executor } from "tslab/dist/executor.js";
 
 import { type CellMaps, type MapStep, originalPlace, type Place, scriptName } from "./frames.js";
-import { type ChangedText, prepare, type SourceMapData, waitsAtTopLevel } from "./source-text.js";
+import { type Compiler, leaveUnwatched, type Packages, resolvePackages } from "./file-view.js";
+import { CellModules } from "./modules.js";
+import {
+  type ChangedText,
+  IMPORT,
+  prepare,
+  replaceImportCalls,
+  type SourceMapData,
+  staticImports,
+  waitsAtTopLevel,
+} from "./source-text.js";
 
 // The only file that touches the internals of tslab (1.0.22, pinned): its converter and executor are reused, its
 // protocol layer is not. What it relies on is checked by test/unit/kernel/tslab.test.ts.
-
-/** The compiler that tslab brings. */
-export type Compiler = typeof TypeScript;
 
 /** One message of the compiler about a cell. */
 export interface CellDiagnostic {
@@ -37,14 +44,19 @@ export type CellOutcome =
 /** TypeScript cells that share their variables. One per process: tslab keeps its state in globals. */
 export interface Cells {
   readonly compiler: Compiler;
-  /** Maps of the cells that ran, by count, for stack traces. */
-  readonly maps: ReadonlyMap<number, CellMaps>;
-  /** Runs a cell. `onPhase` hears when conversion ends and when the synchronous part ends. */
+  /** Maps of the cells that ran, by label, for stack traces. */
+  readonly maps: ReadonlyMap<string, CellMaps>;
+  /**
+   * Runs a cell. `label` names its script: its count, or something else for a cell that is not counted. `onPhase` hears
+   * when conversion ends and when the synchronous part ends; what it throws ends the cell.
+   */
   execute(
     source: ChangedText,
-    count: number,
+    label: string,
     onPhase: (phase: "running" | "waiting") => void,
   ): Promise<CellOutcome>;
+  /** Compiles from the next cell on with or without `strict`. */
+  setStrict(strict: boolean): void;
   /** Gives up the cell that waits: its promise is forgotten and its variables are not declared. */
   abandon(): void;
   /** Completions at a UTF-16 offset. */
@@ -54,9 +66,6 @@ export interface Cells {
   /** Names of the variables of earlier cells. */
   names(): string[];
 }
-
-/** What cells may import from any folder: package name -> its folder. */
-export type Packages = Readonly<Record<string, string>>;
 
 const load = createRequire(import.meta.url);
 
@@ -88,19 +97,39 @@ export function redirectTslabDisplay(
     );
 }
 
-/** Loads compiler and converter in four turns of the event loop, so that requests are answered in between. */
-export async function openCells(cwd: string, packages: Packages): Promise<Cells> {
+/** Loads the compiler, a third of the work of `openCells`. */
+export function loadCompiler(): Compiler {
+  return loadFromTslab()("@tslab/typescript-for-tslab") as Compiler;
+}
+
+/**
+ * Loads compiler and converter in four turns of the event loop, so that requests are answered in between. `isAwaited`: a
+ * cell waits already, so nothing else is compiled before it.
+ */
+export async function openCells(
+  cwd: string,
+  packages: Packages,
+  isAwaited: () => boolean = () => false,
+): Promise<Cells> {
   await nextTurn();
-  const real = loadFromTslab()("@tslab/typescript-for-tslab") as Compiler;
+  const real = loadCompiler();
   await nextTurn();
   resolvePackages(real, cwd, packages);
+  leaveUnwatched(real);
   const maps: { inner: SourceMapData | undefined; outer: SourceMapData | undefined } = {
     inner: undefined,
     outer: undefined,
   };
+  let options: TypeScript.CompilerOptions = {
+    inlineSourceMap: true,
+    // Types of packages that have `exports` only.
+    moduleResolution: real.ModuleResolutionKind.Bundler,
+    // The same globals in every folder.
+    types: ["node", "lawbook-kernel"],
+    typeRoots: [typesFolder()],
+  };
   replaceCompiler(real, {
-    // `types`: the same globals in every folder.
-    options: { inlineSourceMap: true, types: ["node", "lawbook-kernel"], typeRoots: [typesFolder()] },
+    optionsOf: (given) => (options = { ...given, ...options }),
     onMaps: (inner, outer) => Object.assign(maps, { inner, outer }),
   });
   const { createConverter } = load("tslab/dist/converter.js") as typeof import("tslab/dist/converter.js");
@@ -109,10 +138,10 @@ export async function openCells(cwd: string, packages: Packages): Promise<Cells>
   const converter = createConverter({ isJS: false, isBrowser: false });
   await nextTurn();
 
-  const cellMaps = new Map<number, CellMaps>();
+  const cellMaps = new Map<string, CellMaps>();
   let outcome: CellOutcome = { kind: "done" };
   let current:
-    | { count: number; map: SourceMapData | undefined; onPhase: (phase: "running" | "waiting") => void }
+    | { label: string; map: SourceMapData | undefined; onPhase: (phase: "running" | "waiting") => void }
     | undefined;
   const convert = (previous: string, source: string): ConvertResult => {
     const { text, map } = prepare(real, source);
@@ -127,7 +156,7 @@ export async function openCells(cwd: string, packages: Packages): Promise<Cells>
     }
     if (current === undefined || result.output === undefined || result.output === "") return result;
     const waits = result.hasToplevelAwait === true || waitsAtTopLevel(real, result.output);
-    cellMaps.set(current.count, {
+    cellMaps.set(current.label, {
       // The converter puts the line `export {};` before the cell.
       steps: [...step(maps.outer), ...step(maps.inner, 1), ...tail],
       prefix: waits ? ASYNC_PREFIX : SYNC_PREFIX,
@@ -136,7 +165,7 @@ export async function openCells(cwd: string, packages: Packages): Promise<Cells>
     return {
       ...result,
       hasToplevelAwait: waits,
-      output: `${result.output}\n//# sourceURL=${scriptName(current.count)}`,
+      output: `${result.output}\n//# sourceURL=${scriptName(current.label)}`,
     };
   };
   const executor: Executor = createExecutor(
@@ -156,20 +185,33 @@ export async function openCells(cwd: string, packages: Packages): Promise<Cells>
       },
     },
   );
-  shareRequire(packages);
+  const modules = shareModules(cwd, packages);
   // The first conversion is the slow one.
-  converter.convert("", "0");
+  if (!isAwaited()) converter.convert("", "0");
 
   return {
     compiler: real,
     maps: cellMaps,
-    execute: async (source, count, onPhase) => {
-      outcome = { kind: "done" };
-      current = { count, map: source.map, onPhase };
-      const running = executor.execute(source.text);
-      onPhase("waiting");
-      await running;
-      return outcome;
+    execute: async (source, label, onPhase) => {
+      for (;;) {
+        outcome = { kind: "done" };
+        current = { label, map: source.map, onPhase };
+        const running = executor.execute(source.text);
+        onPhase("waiting");
+        await running;
+        const ended = outcome as CellOutcome;
+        if (ended.kind !== "error") return ended;
+        // A static import failed, so nothing of the cell has run.
+        try {
+          if (!(await modules.supply(ended.error, () => staticImports(real, source.text)))) return ended;
+        } catch (error) {
+          return { kind: "error", error };
+        }
+      }
+    },
+    setStrict: (strict) => {
+      // The same object that the compiler holds: every cell is checked by a new program.
+      options.strict = strict;
     },
     abandon: () => executor.interrupt(),
     complete: (source, offset) => executor.complete(source, offset),
@@ -196,71 +238,45 @@ function typesFolder(): string {
   return dirname(dirname(loadFromTslab().resolve("@types/node/package.json")));
 }
 
-/** Makes the compiler see `packages` from the working directory, wherever that is. */
-function resolvePackages(ts: Compiler, cwd: string, packages: Packages): void {
-  const slashes = (path: string): string => path.replaceAll("\\", "/");
-  const moves = Object.entries(packages).map(
-    ([name, folder]) => [slashes(join(cwd, "node_modules", name)), slashes(folder)] as const,
-  );
-  const moved = (path: string): string => {
-    for (const [from, to] of moves) {
-      if (path === from || path.startsWith(`${from}/`)) return to + path.slice(from.length);
-    }
-    return path;
-  };
-  const sys = ts.sys as unknown as Record<
-    string,
-    ((path: string, ...rest: unknown[]) => unknown) | undefined
-  >;
-  for (const name of [
-    "fileExists",
-    "directoryExists",
-    "readFile",
-    "readDirectory",
-    "getDirectories",
-    "realpath",
-    "getModifiedTime",
-  ]) {
-    const original = sys[name];
-    if (original !== undefined) sys[name] = (path, ...rest) => original.call(ts.sys, moved(path), ...rest);
-  }
-}
-
-/** Makes `require` in cells find `packages`, with the instances that the kernel itself uses. */
-function shareRequire(packages: Packages): void {
+/**
+ * Makes `require` and `import` in cells find `packages`, with the instances that the kernel itself uses, and load what
+ * only `import` can load.
+ */
+function shareModules(cwd: string, packages: Packages): CellModules {
   const { __tslab__: shared } = globalThis as unknown as { __tslab__: { require: NodeJS.Require } };
-  shared.require = new Proxy(shared.require, {
-    apply: (target, self, args: [string]) => {
-      const [id] = args;
-      const known = Object.keys(packages).some((name) => id === name || id.startsWith(`${name}/`));
-      return known ? load(id) : Reflect.apply(target, self, args);
-    },
+  const original = shared.require;
+  const modules = new CellModules(cwd, (id) => {
+    const known = Object.keys(packages).some((name) => id === name || id.startsWith(`${name}/`));
+    return (known ? load : original)(id) as unknown;
   });
+  shared.require = new Proxy(original, {
+    apply: (target, self, args: [string]) =>
+      args.length === 1 ? modules.require(args[0]) : (Reflect.apply(target, self, args) as unknown),
+  });
+  Object.assign(globalThis, { [IMPORT]: (id: unknown) => modules.import(String(id)) });
+  return modules;
 }
 
 /** Lets tslab load a compiler with other options and with source maps; its own module object cannot be written to. */
 function replaceCompiler(
   real: Compiler,
   {
-    options,
+    optionsOf,
     onMaps,
   }: {
-    options: TypeScript.CompilerOptions;
+    optionsOf: (given: TypeScript.CompilerOptions) => TypeScript.CompilerOptions;
     onMaps: (inner: SourceMapData | undefined, outer: SourceMapData | undefined) => void;
   },
 ): void {
-  const changes: Partial<Record<PropertyKey, unknown>> = {
+  const changes = {
     createWatchCompilerHost: (roots: string[], given: TypeScript.CompilerOptions, ...rest: unknown[]) =>
-      (real.createWatchCompilerHost as (...args: unknown[]) => unknown)(
-        roots,
-        { ...given, ...options },
-        ...rest,
-      ),
+      (real.createWatchCompilerHost as (...args: unknown[]) => unknown)(roots, optionsOf(given), ...rest),
     transpileModule: (source: string, given: TypeScript.TranspileOptions) => {
       const inline = /\n\/\/# sourceMappingURL=data:application\/json;base64,([A-Za-z0-9+/=]+)\s*$/.exec(
         source,
       );
-      const result = real.transpileModule(inline === null ? source : source.slice(0, inline.index), {
+      const plain = inline === null ? source : source.slice(0, inline.index);
+      const result = real.transpileModule(replaceImportCalls(real, plain), {
         ...given,
         compilerOptions: { ...given.compilerOptions, sourceMap: true },
       });
@@ -276,18 +292,11 @@ function replaceCompiler(
   const require = loadFromTslab();
   const module = require.cache[require.resolve("@tslab/typescript-for-tslab")];
   if (module === undefined) throw new Error("The compiler of tslab is not in the module cache.");
-  const value = (key: PropertyKey): unknown =>
-    changes[key] ?? (real as unknown as Record<PropertyKey, unknown>)[key];
-  module.exports = new Proxy(
-    {},
-    {
-      get: (_, key) => value(key),
-      has: (_, key) => key in real,
-      ownKeys: () => Reflect.ownKeys(real),
-      getOwnPropertyDescriptor: (_, key) =>
-        key in real ? { configurable: true, enumerable: true, writable: true, value: value(key) } : undefined,
-    },
-  );
+  // The mark keeps tslab from copying some thousand properties one by one.
+  module.exports = Object.create(
+    real,
+    Object.getOwnPropertyDescriptors({ ...changes, __esModule: true }),
+  ) as unknown;
 }
 
 function step(map: SourceMapData | undefined, linesBefore = 0): MapStep[] {

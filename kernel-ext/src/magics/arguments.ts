@@ -9,9 +9,15 @@ export function signed(name: string, form: MagicForm): string {
   return `${form === "cell" ? "%%" : "%"}${name}`;
 }
 
-/** Positional arguments of a magic in a form: under `%%name` the body takes the place of the first one. */
+/** The positional argument that a body stands for: the first that is not the name of a model. */
+export function bodyPositional(spec: CommandSpec): PositionalSpec | undefined {
+  return spec.positionals.find(({ name }) => name !== "MODEL");
+}
+
+/** Positional arguments of a magic in a form: under `%%name` without the one that the body stands for. */
 export function positionalsOf(spec: CommandSpec, form: MagicForm): readonly PositionalSpec[] {
-  return form === "cell" ? spec.positionals.slice(1) : spec.positionals;
+  const body = bodyPositional(spec);
+  return form === "cell" ? spec.positionals.filter((positional) => positional !== body) : spec.positionals;
 }
 
 /** Splits the text after a magic's name as a shell would: white space separates, quotes join. */

@@ -6,6 +6,8 @@ import { type MagicForm, positionalsOf, tokenize } from "./arguments.js";
 export interface MagicCompletion {
   readonly matches: readonly string[];
   readonly replaces: number;
+  /** What they are, for the sign that a front end shows beside them. */
+  readonly kind: "magic" | "flag" | "value" | "keyword";
 }
 
 /** Completes the name of a magic after `%` or `%%`. */
@@ -16,7 +18,7 @@ export function completeName(
 ): MagicCompletion {
   const fits = (spec: CommandSpec): boolean =>
     spec.name.startsWith(typed) && (form === "either" || spec.magics?.includes(form) === true);
-  return { matches: specs.filter(fits).map(({ name }) => name), replaces: typed.length };
+  return { matches: specs.filter(fits).map(({ name }) => name), replaces: typed.length, kind: "magic" };
 }
 
 /** Completes flags, their values and positional arguments of a magic; `typed` is the text from its name to the cursor. */
@@ -29,9 +31,14 @@ export function completeArguments(
   const word = /\S*$/.exec(typed)?.[0] ?? "";
   const before = tokenize(typed.slice(0, typed.length - word.length));
   const flags = flagsOf(spec);
-  const offer = (values: readonly string[], text = word): MagicCompletion => ({
+  const offer = (
+    values: readonly string[],
+    text = word,
+    kind: MagicCompletion["kind"] = "value",
+  ): MagicCompletion => ({
     matches: values.filter((value) => value.startsWith(text)),
     replaces: text.length,
+    kind,
   });
   const assigned = /^--([^=]+)=(.*)$/.exec(word);
   if (assigned !== null) {
@@ -41,10 +48,12 @@ export function completeArguments(
   const open = flags.find(({ name, kind }) => kind !== "boolean" && `--${name}` === last);
   if (open !== undefined) return offer(open.values ?? []);
   if (word.startsWith("-")) {
-    return offer(flags.map(({ name }) => `--${name}`).filter((flag) => !before.includes(flag)));
+    const left = flags.map(({ name }) => `--${name}`).filter((flag) => !before.includes(flag));
+    return offer(left, word, "flag");
   }
   const positionals = positionalsOf(spec, form);
-  const place = countPositionals(spec, before) - (form === "cell" ? 1 : 0);
+  // Before the positionals of a cell magic there may be the name that takes its result.
+  const place = Math.max(0, countPositionals(spec, before) - (form === "cell" ? 1 : 0));
   const positional =
     positionals[place] ?? (positionals.at(-1)?.variadic === true ? positionals.at(-1) : undefined);
   return offer(positional?.suggest?.(context) ?? []);

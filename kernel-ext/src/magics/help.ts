@@ -1,11 +1,12 @@
 import { type CommandSpec, describeArguments, usagePositional } from "lawbook";
 
-import { positionalsOf, signed } from "./arguments.js";
+import { bodyPositional, positionalsOf, signed } from "./arguments.js";
 
-/** One line for a listing: forms and summary. */
-export function summaryLine(spec: CommandSpec): string {
-  const forms = (spec.magics ?? []).map((form) => signed(spec.name, form)).join(", ");
-  return `${forms.padEnd(20)} ${spec.summary}`;
+/** A listing of magics: forms and summaries, one line each. */
+export function summaryLines(specs: readonly CommandSpec[]): string {
+  const forms = specs.map(({ name, magics = [] }) => magics.map((form) => signed(name, form)).join(", "));
+  const width = Math.max(20, ...forms.map(({ length }) => length));
+  return specs.map(({ summary }, index) => `${forms[index]?.padEnd(width)} ${summary}`).join("\n");
 }
 
 /** Help on a magic, made from the spec that parses and completes it. */
@@ -13,8 +14,10 @@ export function helpText(spec: CommandSpec): string {
   const usage = (spec.magics ?? []).map((form) => {
     const words = [...positionalsOf(spec, form).map(usagePositional), "[flags]"].join(" ");
     return form === "cell"
-      ? `%%${spec.name} [NAME] ${words}      NAME takes the result; the body stands for ${spec.positionals[0]?.name ?? "FILE"}`
+      ? `%%${spec.name} [NAME] ${words}      NAME takes the result; the body stands for ${bodyPositional(spec)?.name ?? "FILE"}`
       : `%${spec.name} ${words}`;
   });
-  return [...usage, "", spec.summary, "", describeArguments(spec)].join("\n");
+  // Examples are those of the command line, where the verb has another name before it.
+  const details = describeArguments(spec).replace(/^( *)lawbook (?=[\w-])/gm, "$1%");
+  return [...usage, "", spec.summary, "", details].join("\n");
 }

@@ -1,6 +1,6 @@
 import type { CommandSpec } from "lawbook";
 
-import { helpText, summaryLine } from "./help.js";
+import { helpText, summaryLines } from "./help.js";
 import type { MagicRegistry } from "./registry.js";
 
 /** The magics that only a kernel has, in the same form as the verbs. */
@@ -14,7 +14,7 @@ export function kernelMagics(registry: MagicRegistry): CommandSpec[] {
     resultType: "readonly { readonly name: string; readonly summary: string }[]",
     run: () => Promise.resolve(registry.list()),
     show: (specs) => ({
-      text: specs.map(summaryLine).join("\n"),
+      text: summaryLines(specs),
       json: specs.map(({ name, summary, magics = [] }) => ({ name, summary, forms: [...magics] })),
     }),
   };
@@ -34,9 +34,7 @@ export function kernelMagics(registry: MagicRegistry): CommandSpec[] {
     resultType: "string",
     run: ({ positionals: [name] }) =>
       Promise.resolve(
-        name === undefined
-          ? registry.list().map(summaryLine).join("\n")
-          : helpText(registry.find(name.replace(/^%+/, ""))),
+        name === undefined ? summaryLines(registry.list()) : helpText(registry.find(name.replace(/^%+/, ""))),
       ),
     show: (text) => ({ text, json: text }),
   };

@@ -1,6 +1,6 @@
 import type { Progress } from "lawbook";
 
-import type { Bundle } from "../cell/api.js";
+import type { Bundle, ChildInfo } from "../cell/api.js";
 import type { Show } from "../display.js";
 
 /** Redrawn at most once in so many milliseconds. */
@@ -8,7 +8,19 @@ const REDRAW_MS = 100;
 /** Points kept of a curve; beyond that every second one is dropped. */
 const POINTS = 400;
 
+/** So many processes are named. */
+const SHOWN_PROCESSES = 8;
+
 let count = 0;
+
+/** What a magic gives that was stopped by an interrupt, beside the last numbers such as `loss`. */
+export interface PartialRun {
+  readonly outcome: "interrupted";
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  readonly curve: readonly Readonly<Record<string, number>>[];
+}
 
 /**
  * The display of long work: redrawn in place while it goes on, then replaced by the result, so that what a notebook
@@ -20,8 +32,13 @@ export class LiveDisplay {
   #timer: NodeJS.Timeout | undefined;
   #next: Progress | undefined;
   #points: Record<string, number>[] = [];
+  #last: Progress | undefined;
 
-  constructor(private readonly show: Show) {}
+  constructor(
+    private readonly show: Show,
+    /** Processes that do the work, named while it goes on. */
+    private readonly children: () => readonly ChildInfo[] = () => [],
+  ) {}
 
   /** Takes a step of the work. */
   step(progress: Progress): void {
@@ -29,7 +46,7 @@ export class LiveDisplay {
       this.#points.push({ step: progress.done, ...progress.values });
       if (this.#points.length > POINTS) this.#points = this.#points.filter((_, index) => index % 2 === 1);
     }
-    this.#next = progress;
+    this.#last = this.#next = progress;
     this.#timer ??= this.#draw();
   }
 
@@ -41,6 +58,23 @@ export class LiveDisplay {
     for (const bundle of rest) this.show(bundle);
   }
 
+  /**
+   * Shows how far stopped work came and gives that as its result; undefined where nothing had begun. The same request
+   * goes on from there.
+   */
+  partial(reason: Error): PartialRun | undefined {
+    const last = this.#last;
+    if (last === undefined) return undefined;
+    clearTimeout(this.#timer);
+    const [text = "", ...hint] = reason.message.split("\n");
+    this.#show({
+      ...progressBundle(last, this.#points),
+      "text/plain": [`${progressText(last)}: stopped. ${text}`, ...hint].join("\n"),
+    });
+    const { phase, done, total, values = {} } = last;
+    return { outcome: "interrupted", phase, done, total, ...values, curve: this.#points };
+  }
+
   /** Says that the work did not end well; the cell's error says why. */
   fail(): void {
     clearTimeout(this.#timer);
@@ -50,7 +84,7 @@ export class LiveDisplay {
   #draw(): NodeJS.Timeout {
     const progress = this.#next;
     this.#next = undefined;
-    if (progress !== undefined) this.#show(progressBundle(progress, this.#points));
+    if (progress !== undefined) this.#show(progressBundle(progress, this.#points, this.children()));
     return setTimeout(() => {
       this.#timer = undefined;
       if (this.#next !== undefined) this.#timer = this.#draw();
@@ -63,15 +97,22 @@ export class LiveDisplay {
   }
 }
 
+function progressText({ phase, done, total, values = {} }: Progress): string {
+  const numbers = Object.entries(values).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
+  return [`${phase} ${done}/${total}`, ...numbers].join(", ");
+}
+
 /** A step of long work as text and, where it has numbers, as a curve. */
 export function progressBundle(
   progress: Progress,
   points: readonly Readonly<Record<string, number>>[],
+  children: readonly ChildInfo[] = [],
 ): Bundle {
-  const numbers = Object.entries(progress.values ?? {}).map(
-    ([name, value]) => `${name} ${value.toPrecision(4)}`,
-  );
-  const text = [`${progress.phase} ${progress.done}/${progress.total}`, ...numbers].join(", ");
+  const pids = children.map(({ pid }) => pid);
+  const text = [
+    progressText(progress),
+    ...(pids.length === 0 ? [] : [`process ${pids.slice(0, SHOWN_PROCESSES).join(" ")}`]),
+  ].join(", ");
   const names = Object.keys(points[0] ?? {}).filter((name) => name !== "step");
   if (names.length === 0 || points.length < 2) return { "text/plain": text };
   return {

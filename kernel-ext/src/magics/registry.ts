@@ -1,18 +1,28 @@
 import type { CommandContext, CommandSpec, Progress } from "lawbook";
 import { LawbookError, mismatch, nearest, unknownName } from "lawbook/dist/jupyter/index.js";
 
+import type { ChildInfo, MagicSpec } from "../cell/api.js";
 import type { MagicNames } from "../cell/rewrite.js";
 import { bundlesOf, type Show } from "../display.js";
+import type { SettingsTarget } from "../settings.js";
 import { type MagicForm, parseMagic, signed } from "./arguments.js";
+import { findBodyPlace } from "./body-place.js";
+import { BODIES, wordsAt } from "./body-words.js";
 import { completeArguments, completeName, type MagicCompletion } from "./completion.js";
 import { helpText } from "./help.js";
 import { kernelMagics } from "./kernel-magics.js";
 import { LiveDisplay } from "./live.js";
+import { toCommand } from "./own-magic.js";
+import { settingsMagic } from "./settings-magic.js";
 
 /** Where a magic runs. */
 export interface MagicScene {
   readonly signal: AbortSignal;
   readonly show: Show;
+  /** Processes that the magic has started and that are alive. */
+  readonly children?: () => readonly ChildInfo[];
+  /** Told that an interrupt stopped the magic and that it gives what it had by then. */
+  readonly stopped?: () => void;
 }
 
 /** Makes the context of a verb. */
@@ -32,6 +42,16 @@ export class MagicRegistry {
   /** Adds a magic; one of the same name is replaced. Specs without `magics` are verbs of the command line only. */
   register(spec: CommandSpec): void {
     if ((spec.magics ?? []).length > 0) this.#specs.set(spec.name, spec);
+  }
+
+  /** Adds the magic that a person has written. */
+  registerOwn(spec: MagicSpec): void {
+    this.register(toCommand(spec));
+  }
+
+  /** Adds `%settings`. */
+  registerSettings(target: SettingsTarget): void {
+    this.register(settingsMagic(target) as CommandSpec);
   }
 
   /** Specs by name, sorted. */
@@ -64,7 +84,7 @@ export class MagicRegistry {
       scene.show({ "text/plain": helpText(spec) });
       return undefined;
     }
-    const live = new LiveDisplay(scene.show);
+    const live = new LiveDisplay(scene.show, scene.children);
     try {
       const result = await spec.run(
         args,
@@ -78,8 +98,13 @@ export class MagicRegistry {
       );
       return result;
     } catch (error) {
-      live.fail();
-      throw error;
+      const partial = scene.signal.aborted && isInterrupted(error) ? live.partial(error) : undefined;
+      if (partial === undefined) {
+        live.fail();
+        throw error;
+      }
+      scene.stopped?.();
+      return partial;
     }
   }
 
@@ -100,6 +125,29 @@ export class MagicRegistry {
       rest,
       this.contextOf(new AbortController().signal, () => {}),
     );
+  }
+
+  /** Completes in the YAML under a cell magic; `text` is the body up to the cursor. */
+  completeBody(name: string, text: string): MagicCompletion {
+    const body = BODIES[name];
+    const place = body && findBodyPlace(text);
+    if (body === undefined || place === undefined) return { matches: [], replaces: 0, kind: "value" };
+    const names = { models: this.#suggested("MODEL"), devices: this.#suggested("NAME", "device") };
+    return {
+      matches: wordsAt(body, place, names),
+      replaces: place.typed.length,
+      kind: place.key === undefined && !place.item ? "keyword" : "value",
+    };
+  }
+
+  /** What the positional of this name, of any verb or of one, offers. */
+  #suggested(positional: string, verb?: string): readonly string[] {
+    const context = this.contextOf(new AbortController().signal, () => {});
+    const found = this.list()
+      .filter(({ name }) => verb === undefined || name === verb)
+      .flatMap(({ positionals }) => positionals)
+      .find(({ name, suggest }) => name === positional && suggest !== undefined);
+    return (found?.suggest?.(context) ?? []).filter((value) => value !== "setup");
   }
 
   /** The spec of a magic; an unknown name is one clear error. */
@@ -144,4 +192,8 @@ export class MagicRegistry {
       },
     );
   }
+}
+
+function isInterrupted(error: unknown): error is LawbookError {
+  return error instanceof LawbookError && error.code === "interrupted";
 }

@@ -17,8 +17,15 @@ const KEYBOARD_INTERRUPT = {
   traceback: ["KeyboardInterrupt"],
 };
 
+/** Runs a cell and interrupts it so long after its first statement. */
 async function interrupted(code: string, afterMs: number): Promise<{ execution: Execution; tookMs: number }> {
-  const running = kernel.client.execute(code, { timeoutMs: 20_000 });
+  let begun: () => void = () => {};
+  const begins = new Promise<void>((resolve) => (begun = resolve));
+  const running = kernel.client.execute(`clearOutput();${code}`, {
+    timeoutMs: 20_000,
+    onMessage: ({ header }) => header.msg_type === "clear_output" && begun(),
+  });
+  await Promise.race([begins, running]);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
   const asked = performance.now();
   await kernel.client.interrupt();

@@ -1,11 +1,16 @@
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Subscriber } from "zeromq";
 
 import {
   createConnection,
   createMessage,
+  decode,
   encode,
   KernelClient,
   writeConnection,
@@ -115,8 +120,73 @@ describe("the life of a kernel", () => {
     const client = new KernelClient(connection);
     await client.ready();
     parent.kill("SIGKILL");
-    expect(await until(() => !isAlive(pid), 4000)).toBe(true);
+    // A kernel that still loads its compiler is killed after four seconds.
+    expect(await until(() => !isAlive(pid), 10_000)).toBe(true);
     client.close();
+  });
+
+  it("listens on the address of its connection alone", async () => {
+    const kernel = await startKernel();
+    const pid = kernel.process.pid ?? 0;
+    const { shell_port: port } = JSON.parse(readFileSync(kernel.process.spawnargs.at(-1) ?? "", "utf8")) as {
+      shell_port: number;
+    };
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    // Of the sockets of this machine that listen (state 0A), those of the port; 0100007F is 127.0.0.1.
+    const table = existsSync("/proc/net/tcp") ? readFileSync("/proc/net/tcp", "utf8") : undefined;
+    if (table !== undefined) {
+      const listening = table.split("\n").filter((line) => new RegExp(`:${hex} [0-9A-F:]+ 0A `).test(line));
+      expect(listening.map((line) => line.trim().split(/\s+/)[1])).toEqual([`0100007F:${hex}`]);
+    }
+    expect(isAlive(pid)).toBe(true);
+    await kernel.stop();
+  });
+
+  it("welcomes every subscriber", async () => {
+    const kernel = await startKernel();
+    const { key, iopub_port: port } = JSON.parse(
+      readFileSync(kernel.process.spawnargs.at(-1) ?? "", "utf8"),
+    ) as { key: string; iopub_port: number };
+    for (const topic of ["", "kernel."]) {
+      const socket = new Subscriber({ linger: 0, receiveTimeout: 10_000 });
+      socket.connect(`tcp://127.0.0.1:${port}`);
+      socket.subscribe(topic);
+      const decoded = decode(await socket.receive(), key);
+      expect(decoded).toMatchObject({
+        message: { header: { msg_type: "iopub_welcome" }, parent: {}, content: { subscription: topic } },
+      });
+      socket.close();
+    }
+    await kernel.stop();
+  });
+
+  it("ends what its children have started, where it leads a process group", async () => {
+    const connection = await createConnection();
+    const folder = mkdtempSync(join(tmpdir(), "lawbook-group-"));
+    const file = join(folder, "connection.json");
+    writeConnection(file, connection);
+    const [program = "", ...args] = KERNEL_ARGV.map((part) => part.replace("{connection_file}", file));
+    const started = spawn(program, args, { cwd: folder, detached: true, stdio: "ignore" });
+    const client = new KernelClient(connection);
+    onTestFinished(() => {
+      started.kill("SIGKILL");
+      client.close();
+    });
+    await client.ready();
+    const grandchild = Number(
+      valueOf(
+        await client.execute(
+          `import { spawn } from "node:child_process";
+           const shell = spawn("sh", ["-c", "sleep 1000 & echo $!; wait"]);
+           await new Promise<string>((done) => shell.stdout.once("data", (text) => done(String(text).trim())))`,
+        ),
+      ),
+    );
+    expect(isAlive(grandchild)).toBe(true);
+    await client.shutdown();
+    expect(await until(() => started.exitCode !== null, 10_000)).toBe(true);
+    expect(started.exitCode).toBe(0);
+    expect(await until(() => !isAlive(grandchild), 10_000)).toBe(true);
   });
 
   it("refuses a start without a readable connection file", () => {

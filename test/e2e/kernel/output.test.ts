@@ -13,7 +13,7 @@ describe("output", () => {
   it("loses none of 20,000 lines written in one turn, and idle comes", async () => {
     // `execute` resolves only when idle has come, too.
     const execution = await kernel.client.execute("for (let i = 0; i < 20000; i++) console.log(i)", {
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
     expect(streamed(execution)).toBe(Array.from({ length: 20000 }, (_, i) => `${i}\n`).join(""));
   });
@@ -67,5 +67,40 @@ describe("output", () => {
         ),
       ),
     ).toBe("π");
+  });
+
+  it("cuts what one cell puts out above the limit, with one notice, and the next cell is whole", async () => {
+    const { client } = kernel;
+    await client.execute("%settings --output-limit 1000");
+    const cut = await client.execute(
+      "for (let i = 0; i < 1000; i++) console.log('0123456'); console.error('late'); display({ 'text/plain': 'never' }); 'a value'",
+    );
+    expect(cut.reply["status"]).toBe("ok");
+    expect(cut.outputs).toEqual([
+      { output_type: "stream", name: "stdout", text: "0123456\n".repeat(125) },
+      {
+        output_type: "stream",
+        name: "stderr",
+        text: "\n[Output cut: this cell puts out more than 1000 characters; the rest is left out. %settings --output-limit sets the limit.]\n",
+      },
+    ]);
+    // Errors are always told, and changes of a display replace what is there.
+    const failing = await client.execute("console.log('x'.repeat(2000)); throw new Error('seen')");
+    expect(failing.outputs.at(-1)).toMatchObject({ output_type: "error", evalue: "seen" });
+    const updated = await client.execute(
+      "display({ 'text/plain': '' }, { id: 'u' }); for (let i = 0; i < 500; i++) updateDisplay('u', { 'text/plain': `${i} of many` })",
+    );
+    expect(updated.outputs).toMatchObject([{ data: { "text/plain": "499 of many" } }]);
+    expect(streamed(await client.execute("console.log('whole')"))).toBe("whole\n");
+    await client.execute("%settings --output-limit 10000000");
+  });
+
+  it("survives 100 MB from one cell, and idle comes", async () => {
+    const { outputs, reply } = await kernel.client.execute(
+      "const line = 'x'.repeat(9999) + '\\n'; for (let i = 0; i < 10_000; i++) process.stdout.write(line)",
+      { timeoutMs: 120_000 },
+    );
+    expect(reply["status"]).toBe("ok");
+    expect(outputs.map((output) => ("text" in output ? output.text.length : 0))[0]).toBe(10_000_000);
   });
 });

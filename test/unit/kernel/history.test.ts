@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { searchHistory } from "../../../kernel-ext/src/history.js";
-import type { HistoryEntry } from "../../../kernel-ext/src/session.js";
+import type { HistoryEntry } from "../../../kernel-ext/src/history.js";
 
 const history: readonly HistoryEntry[] = [
   [1, "const a = 1", null],

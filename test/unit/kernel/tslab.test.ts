@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { mkdtempSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -17,7 +17,7 @@ const cwd = mkdtempSync(join(tmpdir(), "lawbook-cells-"));
 
 async function run(text: string): Promise<CellOutcome> {
   count += 1;
-  return cells.execute({ text, map: undefined }, count, () => {});
+  return cells.execute({ text, map: undefined }, String(count), () => {});
 }
 
 async function traceback(text: string): Promise<readonly string[]> {
@@ -30,13 +30,41 @@ async function traceback(text: string): Promise<readonly string[]> {
   }).traceback;
 }
 
+/** Puts a package into the folder of the cells. */
+function plant(name: string, manifest: object, files: Readonly<Record<string, string>>): void {
+  const folder = join(cwd, "node_modules", name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, version: "1.0.0", ...manifest }));
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+}
+
 beforeAll(async () => {
   process.chdir(cwd);
+  plant(
+    "import-only",
+    { type: "module", exports: { ".": { types: "./i.d.ts", import: "./i.js" } } },
+    {
+      "i.js": "export const seven = 7; export default function double(x) { return 2 * x }",
+      "i.d.ts": "export const seven: number; export default function double(x: number): number;",
+    },
+  );
+  plant(
+    "slow-start",
+    { type: "module", main: "s.js", types: "s.d.ts" },
+    { "s.js": "await 0; export const nine = 9;", "s.d.ts": "export const nine: number;" },
+  );
+  plant(
+    "broken",
+    { type: "module", exports: { import: "./b.js" } },
+    { "b.js": "throw new Error('own fault');" },
+  );
+  plant("lonely", { type: "module", exports: { import: "./l.js" } }, { "l.js": "" });
+  plant("old", { main: "o.js" }, { "o.js": "exports.five = 5;" });
   // The test runner's own formatter does not know sourceURL.
   Error.prepareStackTrace = undefined as never;
   const kernel = dirname(require.resolve("lawbook-kernel/package.json"));
   cells = await openCells(cwd, { "lawbook-kernel": kernel });
-});
+}, 240_000);
 
 describe("the adapter of tslab", () => {
   it("is made for this version", () => {
@@ -53,7 +81,7 @@ describe("the adapter of tslab", () => {
     const phases: string[] = [];
     const done = cells.execute(
       { text: "await new Promise((f) => setTimeout(f, 20)); 7", map: undefined },
-      ++count,
+      String(++count),
       (phase) => phases.push(phase),
     );
     expect(phases).toEqual(["running", "waiting"]);
@@ -125,6 +153,69 @@ describe("the adapter of tslab", () => {
       value: "function",
     });
     expect((await run("import { nothing } from 'lawbook-kernel'")).kind).toBe("diagnostics");
+  });
+
+  it.each<[string, unknown]>([
+    ["import double, { seven } from 'import-only'; double(seven)", 14],
+    ["import * as all from 'import-only'; Object.keys(all).sort().join()", "default,seven"],
+    ["export { seven as again } from 'import-only'; 1", 1],
+    ["(await import('import-only')).seven", 7],
+    ["import { nine } from 'slow-start'; nine", 9],
+    ["(await import('slow-start')).nine", 9],
+    ["const name = 'import-only'; (await import(name)).default(2)", 4],
+    ["(await import('old')).five + (await import('old')).default.five", 10],
+    ["(await import('node:os')).EOL.length", 1],
+  ])("loads modules of every kind: %s", async (source, value) => {
+    expect(await run(source)).toEqual({ kind: "value", value });
+  });
+
+  it("types what has exports only, and tells faults of modules", async () => {
+    expect(await run("import { seven } from 'import-only'; const s: string = seven")).toMatchObject({
+      kind: "diagnostics",
+      diagnostics: [{ code: 2322 }],
+    });
+    for (const source of ["// @ts-ignore\nimport 'broken'", "// @ts-ignore\nawait import('broken')"])
+      expect(await run(source)).toMatchObject({ kind: "error", error: { message: "own fault" } });
+    expect(await run("require('nowhere')")).toMatchObject({
+      kind: "error",
+      error: { code: "MODULE_NOT_FOUND" },
+    });
+  });
+
+  it("does not run a cell twice whose own require is refused", async () => {
+    await run("let runs = 0");
+    expect(await run("runs += 1; require('lonely')")).toMatchObject({
+      kind: "error",
+      error: { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" },
+    });
+    expect(await run("runs")).toEqual({ kind: "value", value: 1 });
+  });
+
+  it("maps frames after a call of import on the line", async () => {
+    const lines = await traceback("await import('old'); throw new Error('x');");
+    expect(lines[1]).toBe(`    at In[${count}]:1:28`);
+  });
+
+  it("compiles strictly from the next cell on, and back", async () => {
+    const loose = "let n: number = null as unknown as number; n = null; function f(x) { return x } typeof f";
+    expect(await run(loose)).toEqual({ kind: "value", value: "function" });
+    cells.setStrict(true);
+    expect(await run(loose)).toMatchObject({
+      kind: "diagnostics",
+      diagnostics: [{ code: 2322 }, { code: 7006 }],
+    });
+    expect(await run("twice(a)")).toEqual({ kind: "value", value: 40 });
+    cells.setStrict(false);
+    expect(await run(loose)).toEqual({ kind: "value", value: "function" });
+  });
+
+  it("ends a cell before it runs where the phase is refused", async () => {
+    await expect(
+      cells.execute({ text: "globalThis.ran = true", map: undefined }, String(++count), (phase) => {
+        if (phase === "running") throw new Error("not now");
+      }),
+    ).rejects.toThrow("not now");
+    expect(await run("typeof (globalThis as any).ran")).toEqual({ kind: "value", value: "undefined" });
   });
 
   it("completes and inspects with types", async () => {
