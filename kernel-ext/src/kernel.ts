@@ -62,6 +62,7 @@ async function start(): Promise<void> {
     sendHighWaterMark: 0,
     sendTimeout: 0,
     verbosity: "allSubs",
+    manual: true,
   });
   const shellSocket = new Router({ linger: 1000, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   const stdinSocket = new Router({ linger: 0 });

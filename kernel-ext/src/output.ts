@@ -3,6 +3,9 @@ import { StringDecoder } from "node:string_decoder";
 import { createMessage, encode, type Fields, type Message } from "lawbook/dist/jupyter/index.js";
 import type { XPublisher } from "zeromq";
 
+/** Numbers of libzmq's options ZMQ_SUBSCRIBE and ZMQ_UNSUBSCRIBE. */
+const [SUBSCRIBE, UNSUBSCRIBE] = [6, 7];
+
 /** Name of a text stream. */
 export type StreamName = "stdout" | "stderr";
 
@@ -42,12 +45,19 @@ export class Iopub {
     private readonly key: string,
   ) {}
 
-  /** Welcomes every new subscriber, until the socket is closed. Source: Jupyter Enhancement Proposal 65. */
+  /**
+   * Welcomes every new subscriber, until the socket is closed. The socket is in manual mode: a subscription counts when it is
+   * read here, so that nothing overtakes its welcome. Source: Jupyter Enhancement Proposal 65.
+   */
   async welcome(): Promise<void> {
+    // zeromq has no name for the options of a publisher's own subscriptions.
+    const options = this.socket as unknown as { setStringOption(option: number, value: Buffer): void };
     for await (const [frame] of this.socket) {
       // The first byte tells a subscription (1) from its end (0); the rest is the topic.
-      if (frame?.[0] !== 1) continue;
+      if (frame === undefined || frame.length === 0) continue;
       const topic = frame.subarray(1);
+      options.setStringOption(frame[0] === 1 ? SUBSCRIBE : UNSUBSCRIBE, topic);
+      if (frame[0] !== 1) continue;
       const message = createMessage(
         this.session,
         "iopub_welcome",

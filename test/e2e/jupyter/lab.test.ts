@@ -193,6 +193,8 @@ function kindsOf(cells: readonly Partial<Pick<LabCell, "outputs">>[]): string[][
   return cells.map(({ outputs = [] }) =>
     outputs
       .flatMap(({ data = {} }) => Object.keys(data))
+      // JupyterLab adds a picture to a chart once it has drawn it.
+      .filter((kind) => kind !== "image/png")
       .filter((kind, at, all) => all.indexOf(kind) === at)
       .sort(),
   );

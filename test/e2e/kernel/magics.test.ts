@@ -371,7 +371,7 @@ describe("training from a cell", () => {
     expect(outputs.filter(({ output_type }) => output_type === "error")).toMatchObject([
       {
         ename: "LawbookError",
-        evalue: expect.stringContaining("The training process died: got signal SIGKILL"),
+        evalue: expect.stringContaining("The process of the run died: got signal SIGKILL"),
       },
     ]);
     expect(valueOf(await run("1 + 1"))).toBe("2");
