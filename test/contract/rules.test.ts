@@ -28,7 +28,11 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (na
       const arms = law.arms(seed);
       for (const name of Object.values(rule.arms))
         expect(Object.keys(arms).some((arm) => arm === name || arm.startsWith(`${name}, `))).toBe(true);
-      for (const request of Object.values(arms)) expect(request).toMatchObject({ seed, device: rule.device });
+      for (const request of Object.values(arms)) {
+        expect(request.seed).toBe(seed);
+        // A merge has no device: its bytes are the same everywhere.
+        if (request.kind === "train") expect(request.device).toBe(rule.device);
+      }
     }
     const requests = Object.values(law.arms(101)).map((request) => canonicalJson(request));
     expect(new Set(requests).size).toBe(requests.length);
