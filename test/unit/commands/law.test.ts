@@ -3,6 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Arguments, CommandContext } from "../../../src/commands/command.js";
 import { lawCommand } from "../../../src/commands/law.js";
 import { canonicalJson } from "../../../src/core/canonical.js";
+import { readBytes } from "../../../src/core/files.js";
 import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
 import { conclude, STUDY_FILES, studyFiles } from "../../../src/study/study.js";
 import { temporaryProject, type TemporaryProject } from "../../support/project.js";
@@ -78,11 +79,16 @@ describe("lawbook law N", () => {
   });
 
   it("writes with --accept what is drawn from the records", async () => {
-    const before = project.snapshot();
-    for (const name of ["figure.svg", "figure.png", "verdict.json"])
+    await run({ accept: true });
+    const accepted = project.snapshot();
+    for (const name of STUDY_FILES)
+      expect(Buffer.from(committed[name]!).equals(readBytes(project.path(`${REPORT}/${name}`))), name).toBe(
+        true,
+      );
+    for (const name of ["figure.svg", "figure.png", "verdict.json", "../index.html", "../forest.svg"])
       project.put(`${REPORT}/${name}`, "damaged");
     await run({ accept: true });
-    expect(project.snapshot()).toEqual(before);
+    expect(project.snapshot()).toEqual(accepted);
   });
 
   it("says how to begin where there is no report", async () => {
@@ -117,7 +123,7 @@ describe("lawbook law N", () => {
 
   it("refuses an unknown law and seeds without records", async () => {
     await expect(run({}, ["7"])).rejects.toThrow(
-      /Unknown law: got "7", expected one of 1 \(balance-then-diversity\)/,
+      /Unknown law: got "7", expected one of 0 \(variability\), 1 \(balance-then-diversity\)/,
     );
     await expect(run({ seeds: "101" })).rejects.toThrow(/Seeds without committed records: got \[101\]/);
     // A count below ten asks for pilot seeds, and these records are of law seeds.
