@@ -17,9 +17,11 @@ export function keepRequest(store: Store, run: ResolvedTraining): void {
   writeAtomic(join(store.folder(run.id), FILE), `${JSON.stringify(run, null, 2)}\n`);
 }
 
-/** Forgets the request of a training that is finished. */
+/** Forgets the request of a training that is finished or was refused; a folder that held nothing else goes with it. */
 export function dropRequest(store: Store, run: ResolvedTraining): void {
-  remove(join(store.folder(run.id), FILE));
+  const folder = store.folder(run.id);
+  remove(join(folder, FILE));
+  if (listFolder(folder).length === 0) remove(folder);
 }
 
 /** Ids of the trainings that were begun and are not finished, sorted. */

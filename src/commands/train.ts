@@ -72,7 +72,9 @@ export async function executeTraining(
     if (!known) dropRequest(store, run);
     return trainedModel(record!);
   } catch (error) {
-    if (!(error instanceof LawbookError) || error.code !== "interrupted") throw error;
+    const code = error instanceof LawbookError ? error.code : "internal";
+    if (!known && code !== "interrupted" && code !== "internal") dropRequest(store, run);
+    if (!(error instanceof LawbookError) || code !== "interrupted") throw error;
     throw new LawbookError("interrupted", error.message.split("\n")[0]!, {
       hint: `\`resume ${run.id.slice(0, 12)}\` goes on from there, and so does the same request.`,
       data: { ...error.data, id: run.id },
