@@ -301,6 +301,30 @@ export function armEvidence(
   };
 }
 
+/** Several arms as one, each counting alike, seed by seed. */
+export function meanArm(
+  arm: string,
+  role: ArmEvidence["role"],
+  measure: string,
+  parts: readonly ArmEvidence[],
+): ArmEvidence {
+  const over = (value: (part: ArmEvidence) => number): number => mean(parts.map(value));
+  return {
+    arm,
+    role,
+    measure,
+    ...sample(parts[0]!.values.map((_, seed) => over((part) => part.values[seed]!))),
+    strict: over((part) => part.strict),
+    lenient: over((part) => part.lenient),
+    majority: over((part) => part.majority),
+    chance: over((part) => part.chance),
+    tokens: over((part) => part.tokens),
+    parameters: over((part) => part.parameters),
+    consumed: null,
+    runs: parts.flatMap((part) => part.runs),
+  };
+}
+
 /** One point of a grid: the runs of an arm, on the seeds that have it. */
 export function gridPoint(
   design: string,

@@ -10,11 +10,11 @@ import {
   macroScore,
   matchRuns,
   type Matrix,
+  meanArm,
   type Measure,
   provenance,
   type RunsBySeed,
   runsOfArm,
-  sample,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
@@ -182,18 +182,7 @@ function alone(runs: RunsBySeed): ArmEvidence {
       [...runs.values()].map((arms) => arms[aloneArm(discipline)]!),
     ),
   );
-  const over = (value: (part: ArmEvidence) => number): number => mean(parts.map(value));
-  const values = parts[0]!.values.map((_, index) => over((part) => part.values[index]!));
-  return {
-    ...parts[0]!,
-    arm: "each discipline alone",
-    ...sample(values),
-    strict: over((part) => part.strict),
-    lenient: over((part) => part.lenient),
-    majority: over((part) => part.majority),
-    chance: over((part) => part.chance),
-    runs: parts.flatMap((part) => part.runs),
-  };
+  return meanArm("each discipline alone", "reference", RECALL.name, parts);
 }
 
 function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["grids"] {

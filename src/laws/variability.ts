@@ -8,9 +8,9 @@ import {
   type Evidence,
   macroScore,
   matchRuns,
+  meanArm,
   type Measure,
   provenance,
-  sample,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
@@ -215,15 +215,5 @@ function single(method: VariedMethod, bySeed: readonly (readonly RunRecord[])[])
       bySeed.map((runs) => runs[index]!),
     ),
   );
-  const over = (value: (part: ArmEvidence) => number): number => mean(parts.map(value));
-  return {
-    ...parts[0]!,
-    arm: `single, ${method}`,
-    ...sample(bySeed.map((_, seed) => over((part) => part.values[seed]!))),
-    strict: over((part) => part.strict),
-    lenient: over((part) => part.lenient),
-    majority: over((part) => part.majority),
-    chance: over((part) => part.chance),
-    runs: parts.flatMap((part) => part.runs),
-  };
+  return meanArm(`single, ${method}`, "arm", RECALL.name, parts);
 }
