@@ -13,7 +13,7 @@ import { acceptStudy } from "../study/overview.js";
 import { runStudy } from "../study/run.js";
 import { conclude, familyPs, readStudy, type Study } from "../study/study.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
-import { jobsOf } from "./jobs.js";
+import { studyOptions } from "./study-options.js";
 
 /** `lawbook law N`: evidence, figure and verdict of a law, from committed records or from new runs. */
 export const lawCommand: CommandSpec<Study> = command({
@@ -64,23 +64,11 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   const folder = join(context.root, "reports", law.rule.law);
   const seeds =
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
-  const jobs = jobsOf(args);
+  const options = studyOptions(args, context);
   let study: Study;
   if (args.flags["fresh"] === true) {
     const all = seeds ?? law.rule.seeds;
-    study = await runStudy(law, all, purposeOf(law.rule, all), {
-      root: context.root,
-      home: context.home,
-      signal: context.signal,
-      progress: ({ phase, run, runs, done, total, loss }) =>
-        context.progress({
-          phase: `run ${run + 1} of ${runs}, ${phase}`,
-          done,
-          total,
-          ...(loss === undefined ? {} : { values: { loss } }),
-        }),
-      ...(jobs === undefined ? {} : { jobs }),
-    });
+    study = await runStudy(law, all, purposeOf(law.rule, all), options);
   } else {
     study = readStudy(folder);
     if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));

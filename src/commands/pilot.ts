@@ -2,9 +2,9 @@ import { join } from "node:path";
 
 import type { PilotFindings } from "../laws/pilot.js";
 import { findLaw, LAWS } from "../laws/list.js";
-import { pilotFolder, type PilotStudy, readPilot, runPilot, writePilot } from "../study/pilot.js";
+import { pilotFolder, readPilot, runPilot, writePilot } from "../study/pilot.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
-import { jobsOf } from "./jobs.js";
+import { studyOptions } from "./study-options.js";
 import { textTable } from "./table.js";
 
 /** `lawbook pilot N`: what was tried before a law's rule was written, on pilot seeds and validation items. */
@@ -37,25 +37,9 @@ export const pilotCommand: CommandSpec<PilotFindings> = command({
 
 async function showPilot(args: Arguments, context: CommandContext): Promise<PilotFindings> {
   const law = findLaw(args.positionals[0] ?? "");
-  const { root, home, signal } = context;
-  const jobs = jobsOf(args);
-  const study: PilotStudy =
-    args.flags["fresh"] === true
-      ? await runPilot(law, {
-          root,
-          home,
-          signal,
-          progress: ({ phase, run, runs, done, total, loss }) =>
-            context.progress({
-              phase: `run ${run + 1} of ${runs}, ${phase}`,
-              done,
-              total,
-              ...(loss === undefined ? {} : { values: { loss } }),
-            }),
-          ...(jobs === undefined ? {} : { jobs }),
-        })
-      : readPilot(root, law);
-  if (args.flags["accept"] === true) await writePilot(join(root, pilotFolder(law)), study);
+  const options = studyOptions(args, context);
+  const study = args.flags["fresh"] === true ? await runPilot(law, options) : readPilot(context.root, law);
+  if (args.flags["accept"] === true) await writePilot(join(context.root, pilotFolder(law)), study);
   return study.findings;
 }
 

@@ -15,13 +15,12 @@ import {
   type ArmEvidence,
   armEvidence,
   contrast,
-  type Evidence,
+  gatherEvidence,
   type Grid,
   gridPoint,
   macroScore,
-  matchRuns,
   type Measure,
-  provenance,
+  type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
   scoreOf,
@@ -35,15 +34,16 @@ const TRAINED = "strict t-trained of the small discipline";
 
 /** The law under a rule: arms, evidence and figure all follow from it. */
 export function balanceThenDiversityUnder(rule: BalanceThenDiversityRule): Law<BalanceThenDiversityRule> {
-  return {
+  const law: Law<BalanceThenDiversityRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     grid: (seed) => gridOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => balanceThenDiversityChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** Law 1: low-resource disciplines need diverse upsampling, not copies. */
@@ -72,14 +72,9 @@ function pilotOf(rule: BalanceThenDiversityRule): Pilot {
   };
 }
 
-function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns(
-    (seed) => armsOf(rule, seed),
-    records,
-    (seed) => gridOf(rule, seed),
-  );
+function evidenceOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
-  const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
+  const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
   const units = seeds.map((seed) => smallDiscipline(rule, seed));
   const measure = (name: string, set: EvaluationSet): Measure => ({
     name,
@@ -106,7 +101,6 @@ function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[
   });
   const [balancedClaim, largeClaim] = rule.secondary as [string, string];
   return {
-    ...provenance(rule, runs, records),
     units,
     arms: [proportional, copies, diverse, controlCopies, controlDiverse, ...references],
     primary: contrast("primary", RECALL, diverse, copies),
@@ -121,8 +115,6 @@ function evidenceOf(rule: BalanceThenDiversityRule, records: readonly RunRecord[
       ),
     ],
     grids: gridsOf(rule, runs),
-    matrices: [],
-    numbers: [],
   };
 }
 

@@ -3,9 +3,9 @@ import { LawbookError, mismatch, quote } from "../core/errors.js";
 import { mean, sum } from "../core/math.js";
 import { type Interval, signFlipTest, standardDeviation, tInterval } from "../core/statistics.js";
 import type { Consumed, RunRecord, Score } from "../runs/record.js";
-import type { Discipline, EvaluationSet } from "../runs/request.js";
+import { type Discipline, DISCIPLINES, type EvaluationSet } from "../runs/request.js";
 import { type Arms, armsBefore, waves, withRuns } from "./arms.js";
-import type { LawRule } from "./law.js";
+import type { Law, LawRule } from "./law.js";
 import { type Purpose, purposeOf } from "./seeds.js";
 
 /** A number per seed with its summary. */
@@ -264,6 +264,15 @@ export interface Measure {
   fed?(index: number): Discipline;
 }
 
+/** Recall of trained facts in unseen phrasings, each discipline counting alike. */
+export function recallMeasure(key: Measure["key"]): Measure {
+  return {
+    name: `${key} t-recall, macro over disciplines`,
+    key,
+    score: (run) => macroScore(run, "t-recall", DISCIPLINES),
+  };
+}
+
 /** How one arm scored over the seeds; its runs in their order. */
 export function armEvidence(
   arm: string,
@@ -356,8 +365,30 @@ export function runsOfArm(
   );
 }
 
+/** Evidence of what a law's own file says about its runs; units, grids, matrices and numbers only where it has them. */
+export type OwnEvidence = Pick<Evidence, "arms" | "primary" | "control" | "secondary"> &
+  Partial<Pick<Evidence, "units" | "grids" | "matrices" | "numbers">>;
+
+/** The evidence of a law: its runs found among the records, where they come from, and what the law says about them. */
+export function gatherEvidence(
+  { rule, arms, grid }: Pick<Law, "rule" | "arms" | "grid">,
+  records: readonly RunRecord[],
+  own: (runs: RunsBySeed) => OwnEvidence,
+): Evidence {
+  const runs = matchRuns(arms, records, grid);
+  const provided = provenance(rule, runs, records);
+  return {
+    ...provided,
+    units: provided.seeds.map(() => "all disciplines"),
+    grids: [],
+    matrices: [],
+    numbers: [],
+    ...own(runs),
+  };
+}
+
 /** What every law's evidence holds besides its arms and contrasts. Throws where runs start from different models of one name. */
-export function provenance(
+function provenance(
   rule: LawRule,
   runs: RunsBySeed,
   records: readonly RunRecord[],

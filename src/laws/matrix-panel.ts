@@ -1,5 +1,6 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import type { Panel } from "../figures/chart.js";
+import type { Matrix } from "./evidence.js";
 import { signed, wrapped } from "./headline.js";
 
 /** One value of a matrix, for example the share of a discipline's tokens that an expert got. */
@@ -8,6 +9,17 @@ export interface MatrixRow {
   readonly y: string;
   /** null where there is no such cell. */
   readonly value: number | null;
+}
+
+/** A matrix of the evidence as a panel, its rows and columns in their order. */
+export function evidencePanel(
+  { rows, columns, values }: Matrix,
+  options: Omit<MatrixPanelOptions, "xs" | "ys" | "domain">,
+): Panel {
+  const cells = rows.flatMap((y, row) =>
+    columns.map((x, column) => ({ x, y, value: values[row]![column]! })),
+  );
+  return matrixPanel(cells, { ...options, xs: columns, ys: rows, domain: [0, 1] });
 }
 
 /** What a matrix panel shows, and in which words. */

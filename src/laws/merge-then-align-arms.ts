@@ -9,7 +9,7 @@ import type { TrainInput } from "../runs/schema.js";
 import { type Arms, armModel } from "./arms.js";
 import type { MergeThenAlignRule, Phase } from "./merge-then-align.rule.js";
 import type { Candidates, Pilot } from "./pilot.js";
-import { each, trainingRequest } from "./requests.js";
+import { aloneRequests, each, trainingRequest } from "./requests.js";
 
 /** Names of scored runs. */
 export const ARMS = {
@@ -227,7 +227,7 @@ const BRANCH_RATES: readonly number[] = [0.0003, 0.0005, 0.001];
  * Alignment is not tuned: what it is for is asked by test items alone.
  */
 export function pilotOf(rule: MergeThenAlignRule): Pilot {
-  const { stem, branch, align, facts, wordings } = rule.settings;
+  const { stem, branch, align } = rule.settings;
   const trial = (
     seed: number,
     name: string,
@@ -251,18 +251,11 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
     }),
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },
     gate: (seed) => {
-      const one = armsOf(rule, seed)["stem"] as TrainRequest;
-      return Object.fromEntries(
-        DISCIPLINES.map((discipline) => [
-          `${discipline} alone`,
-          {
-            ...one,
-            steps: stem.steps + branch.steps + align.sft.steps,
-            data: { ...one.data, facts: { [discipline]: facts }, wordings: { [discipline]: wordings } },
-            evaluate: { sets: ["t-recall"] },
-          } satisfies TrainRequest,
-        ]),
-      );
+      const whole = {
+        ...(armsOf(rule, seed)["stem"] as TrainRequest),
+        evaluate: { sets: ["t-recall"] as const },
+      };
+      return aloneRequests(whole, stem.steps + branch.steps + align.sft.steps);
     },
   };
 }

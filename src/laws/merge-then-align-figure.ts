@@ -4,7 +4,7 @@ import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
-import { matrixPanel } from "./matrix-panel.js";
+import { evidencePanel } from "./matrix-panel.js";
 import { ARMS } from "./merge-then-align-arms.js";
 import type { MergeThenAlignRule } from "./merge-then-align.rule.js";
 
@@ -16,7 +16,6 @@ export function mergeThenAlignChart(
   verdict: Verdict,
 ): Chart {
   const { facts, stem, branch, align } = rule.settings;
-  const [pipelines] = evidence.matrices;
   return {
     title: verdictTitle(title, evidence, verdict),
     subtitle: caption(evidence, verdict, {
@@ -43,17 +42,11 @@ export function mergeThenAlignChart(
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
       }),
-      matrixPanel(
-        pipelines!.rows.flatMap((y, row) =>
-          pipelines!.columns.map((x, column) => ({ x, y, value: pipelines!.values[row]![column]! })),
-        ),
-        {
+      ...evidence.matrices.map((matrix) =>
+        evidencePanel(matrix, {
           title: "Every pipeline, mean over its seeds",
-          xs: pipelines!.columns,
-          ys: pipelines!.rows,
-          domain: [0, 1],
           cell: { width: 92, height: 26 },
-        },
+        }),
       ),
     ],
   };

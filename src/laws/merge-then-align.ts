@@ -6,12 +6,11 @@ import {
   armEvidence,
   type Contrast,
   contrast,
-  type Evidence,
+  gatherEvidence,
   macroScore,
-  matchRuns,
   type Matrix,
   type Measure,
-  provenance,
+  type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
   scoreOf,
@@ -39,28 +38,24 @@ const COLUMNS: Readonly<Record<string, (run: RunRecord) => number>> = {
 
 /** The law under a rule: arms, evidence and figure all follow from it. */
 export function mergeThenAlignUnder(rule: MergeThenAlignRule): Law<MergeThenAlignRule> {
-  return {
+  const law: Law<MergeThenAlignRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     grid: (seed) => gridOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => mergeThenAlignChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** Law 2: merging disciplines, then aligning. */
 export const mergeThenAlign: Law<MergeThenAlignRule> = mergeThenAlignUnder(mergeThenAlignRule);
 
-function evidenceOf(rule: MergeThenAlignRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns(
-    (seed) => armsOf(rule, seed),
-    records,
-    (seed) => gridOf(rule, seed),
-  );
+function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
-  const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
+  const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
   const arm = (name: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
     armEvidence(name, role, FORMATTED, runsOf(name));
   const values = (name: string, column: keyof typeof COLUMNS): { arm: string; values: number[] } => ({
@@ -96,8 +91,6 @@ function evidenceOf(rule: MergeThenAlignRule, records: readonly RunRecord[]): Ev
   ];
   const [aligned, merged, science] = [arm(ARMS.aligned), arm(ARMS.merged), arm(ARMS.science, "control")];
   return {
-    ...provenance(rule, runs, records),
-    units: seeds.map(() => "all disciplines"),
     arms: [
       merged,
       aligned,
@@ -122,9 +115,7 @@ function evidenceOf(rule: MergeThenAlignRule, records: readonly RunRecord[]): Ev
       compare(jointly, "facts in formats", ARMS.aligned, ARMS.joint),
       compare(sciences, "facts in formats", ARMS.aligned, ARMS.instructions),
     ],
-    grids: [],
     matrices: [pipelines(runs)],
-    numbers: [],
   };
 }
 

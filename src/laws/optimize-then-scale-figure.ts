@@ -5,7 +5,7 @@ import type { Evidence, Grid } from "./evidence.js";
 import { gridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
-import { matrixPanel } from "./matrix-panel.js";
+import { evidencePanel } from "./matrix-panel.js";
 import { CHANGES, DESIGNS, INSTRUCT, rankArm } from "./optimize-then-scale-arms.js";
 import type { OptimizeThenScaleRule } from "./optimize-then-scale.rule.js";
 import { accuracyAxis } from "./panel-rows.js";
@@ -61,11 +61,8 @@ export function optimizeThenScaleChart(
       ...grid("rank").map((one) => panel(one, "log2", "Rank of the adapter")),
       ...grid("experts").map((one) => panel(one, "log2", "Number of experts")),
       ...grid("model").map((one) => panel(one, "log2", "Width of the base model")),
-      ...evidence.matrices.map(({ rows, columns, values }) =>
-        matrixPanel(
-          rows.flatMap((y, row) => columns.map((x, column) => ({ x, y, value: values[row]![column]! }))),
-          { title: `One change at a time, rank ${ends[0]}`, xs: columns, ys: rows, domain: [0, 1] },
-        ),
+      ...evidence.matrices.map((matrix) =>
+        evidencePanel(matrix, { title: `One change at a time, rank ${ends[0]}` }),
       ),
     ],
   };

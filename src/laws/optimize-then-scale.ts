@@ -1,19 +1,17 @@
 import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
-import { DISCIPLINES, type TrainRequest } from "../runs/request.js";
+import { DISCIPLINES } from "../runs/request.js";
 import {
   type ArmEvidence,
   armEvidence,
   contrast,
-  type Evidence,
+  gatherEvidence,
   type Grid,
   type GridPoint,
   gridPoint,
-  macroScore,
-  matchRuns,
   type Matrix,
-  type Measure,
-  provenance,
+  type OwnEvidence,
+  recallMeasure,
   type RunsBySeed,
   runsOfArm,
 } from "./evidence.js";
@@ -35,27 +33,24 @@ import {
 import { optimizeThenScaleChart } from "./optimize-then-scale-figure.js";
 import { type OptimizeThenScaleRule, optimizeThenScaleRule } from "./optimize-then-scale.rule.js";
 import type { Pilot } from "./pilot.js";
+import { aloneRequests } from "./requests.js";
 
 const TITLE = "Optimize-then-Scale";
-const measure = (key: Measure["key"]): Measure => ({
-  name: `${key} t-recall, macro over disciplines`,
-  key,
-  score: (run) => macroScore(run, "t-recall", DISCIPLINES),
-});
-const LENIENT = measure("lenient");
-const STRICT = measure("strict");
+const LENIENT = recallMeasure("lenient");
+const STRICT = recallMeasure("strict");
 
 /** The law under a rule: arms, evidence and figure all follow from it. */
 export function optimizeThenScaleUnder(rule: OptimizeThenScaleRule): Law<OptimizeThenScaleRule> {
-  return {
+  const law: Law<OptimizeThenScaleRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     grid: (seed) => gridOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => optimizeThenScaleChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** Law 3: scaling before and after the design was optimised. */
@@ -87,35 +82,15 @@ function pilotOf(rule: OptimizeThenScaleRule): Pilot {
         ]),
       ),
     chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },
-    gate: (seed) => {
-      const request = requestOf(rule, seed, { changes: CHANGES, rank: rule.settings.ranks.at(-1)! });
-      return Object.fromEntries(DISCIPLINES.map((one) => [`${one} alone`, onlyOf(request, one)]));
-    },
+    gate: (seed) =>
+      aloneRequests(requestOf(rule, seed, { changes: CHANGES, rank: rule.settings.ranks.at(-1)! })),
   };
 }
 
-function onlyOf(request: TrainRequest, discipline: (typeof DISCIPLINES)[number]): TrainRequest {
-  const data = request.data as Extract<TrainRequest["data"], { facts: unknown }>;
-  return {
-    ...request,
-    steps: request.steps / DISCIPLINES.length,
-    data: {
-      ...data,
-      facts: { [discipline]: data.facts[discipline]! },
-      wordings: { [discipline]: data.wordings[discipline]! },
-    },
-  };
-}
-
-function evidenceOf(rule: OptimizeThenScaleRule, records: readonly RunRecord[]): Evidence {
+function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence {
   const { ranks } = rule.settings;
   const [smallest, largest] = [ranks[0]!, ranks.at(-1)!];
-  const runs = matchRuns(
-    (seed) => armsOf(rule, seed),
-    records,
-    (seed) => gridOf(rule, seed),
-  );
-  const runsOf = (arm: string): RunRecord[] => [...runs.values()].map((arms) => arms[arm]!);
+  const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
   const arm = (name: string, role: ArmEvidence["role"] = "arm", by = LENIENT): ArmEvidence =>
     armEvidence(name, role, by, runsOf(name));
 
@@ -143,8 +118,6 @@ function evidenceOf(rule: OptimizeThenScaleRule, records: readonly RunRecord[]):
   ];
   const steps = claim.default.small.values.map(() => 0);
   return {
-    ...provenance(rule, runs, records),
-    units: [...runs.keys()].map(() => "all disciplines"),
     arms: [
       ...DESIGNS.flatMap((design) => [claim[design].small, claim[design].large]),
       ...DESIGNS.flatMap((design) => [control[design].small, control[design].large]),
@@ -179,7 +152,6 @@ function evidenceOf(rule: OptimizeThenScaleRule, records: readonly RunRecord[]):
     ],
     grids: gridsOf(rule, runs),
     matrices: changesOf(rule, runs),
-    numbers: [],
   };
 }
 

@@ -4,7 +4,7 @@ import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
-import { matrixPanel } from "./matrix-panel.js";
+import { evidencePanel } from "./matrix-panel.js";
 import { INSTRUCT, STEPS } from "./recipe-arms.js";
 import type { RecipeRule } from "./recipe.rule.js";
 
@@ -43,17 +43,8 @@ export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence,
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
       }),
-      ...evidence.matrices.map(({ rows, columns, values }) =>
-        matrixPanel(
-          rows.flatMap((y, row) => columns.map((x, column) => ({ x, y, value: values[row]![column]! }))),
-          {
-            title: "Every step in every measure",
-            xs: columns,
-            ys: rows,
-            domain: [0, 1],
-            cell: { width: 92, height: 30 },
-          },
-        ),
+      ...evidence.matrices.map((matrix) =>
+        evidencePanel(matrix, { title: "Every step in every measure", cell: { width: 92, height: 30 } }),
       ),
     ],
   };

@@ -1,18 +1,20 @@
-import type { RunRecord } from "../runs/record.js";
 import { DISCIPLINES } from "../runs/request.js";
 import {
   type ArmEvidence,
   armEvidence,
   contrast,
-  type Evidence,
+  gatherEvidence,
   macroScore,
-  matchRuns,
   type Measure,
-  provenance,
+  type OwnEvidence,
+  recallMeasure,
+  type RunsBySeed,
+  runsOfArm,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
 import type { Pilot } from "./pilot.js";
+import { aloneRequests } from "./requests.js";
 import { armsOf, INSTRUCT, requestOf, STEPS } from "./recipe-arms.js";
 import { recipeChart } from "./recipe-figure.js";
 import { type RecipeRule, recipeRule } from "./recipe.rule.js";
@@ -25,22 +27,21 @@ const FORMATTED = strict("strict formatted-facts, mean over disciplines", (run) 
 const UNSEEN = strict("strict t-infer, macro over disciplines", (run) =>
   macroScore(run, "t-infer", DISCIPLINES),
 );
-const RECALL = strict("strict t-recall, macro over disciplines", (run) =>
-  macroScore(run, "t-recall", DISCIPLINES),
-);
+const RECALL = recallMeasure("strict");
 const FOLLOWED = strict("instructions followed", (run) => scoreOf(run, "instructions", "all"));
 const TRIALS = { default: "default", "laws 1 to 3": "optimised", "laws 1 to 4": "shared A" } as const;
 
 /** The recipe under a rule: arms, evidence and figure all follow from it. */
 export function recipeUnder(rule: RecipeRule): Law<RecipeRule> {
-  return {
+  const law: Law<RecipeRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => recipeChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** The four laws in order. */
@@ -66,36 +67,13 @@ function pilotOf(rule: RecipeRule): Pilot {
         ]),
       ),
     chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },
-    gate: (seed) => {
-      const whole = requestOf(rule, seed, "laws 1 to 3", { sets: ["t-recall"] });
-      const { wordings } = whole.data as { readonly wordings: Readonly<Record<string, number>> };
-      return Object.fromEntries(
-        DISCIPLINES.map((one) => [
-          `${one} alone`,
-          {
-            ...whole,
-            steps: whole.steps / DISCIPLINES.length,
-            data: {
-              ...whole.data,
-              facts: { [one]: rule.settings.facts },
-              wordings: { [one]: wordings[one]! },
-            },
-          } as typeof whole,
-        ]),
-      );
-    },
+    gate: (seed) => aloneRequests(requestOf(rule, seed, "laws 1 to 3", { sets: ["t-recall"] })),
   };
 }
 
-function evidenceOf(rule: RecipeRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns((seed) => armsOf(rule, seed), records);
+function evidenceOf(rule: RecipeRule, runs: RunsBySeed): OwnEvidence {
   const arm = (name: string, measure = FORMATTED, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
-    armEvidence(
-      name,
-      role,
-      measure,
-      [...runs.values()].map((arms) => arms[name]!),
-    );
+    armEvidence(name, role, measure, [...runsOfArm(runs, name).values()]);
   const [first, last] = [STEPS[0], STEPS.at(-1)!];
   const [one, two, three, four, recalled, followed] = rule.secondary as [
     string,
@@ -110,8 +88,6 @@ function evidenceOf(rule: RecipeRule, records: readonly RunRecord[]): Evidence {
   const ends = (name: string, measure: Measure): ReturnType<typeof contrast> =>
     contrast(name, measure.name, arm(last, measure), arm(first, measure));
   return {
-    ...provenance(rule, runs, records),
-    units: [...runs.keys()].map(() => "all disciplines"),
     arms: [...STEPS.map((name) => arm(name)), arm(INSTRUCT, FORMATTED, "reference")],
     primary: ends("primary", FORMATTED),
     control: ends("control", UNSEEN),
@@ -123,7 +99,6 @@ function evidenceOf(rule: RecipeRule, records: readonly RunRecord[]): Evidence {
       ends(recalled, RECALL),
       ends(followed, FOLLOWED),
     ],
-    grids: [],
     matrices: [
       {
         name: "steps",
@@ -137,6 +112,5 @@ function evidenceOf(rule: RecipeRule, records: readonly RunRecord[]): Evidence {
         ]),
       },
     ],
-    numbers: [],
   };
 }

@@ -5,7 +5,7 @@ import type { Evidence } from "./evidence.js";
 import { gridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
-import { matrixPanel } from "./matrix-panel.js";
+import { evidencePanel } from "./matrix-panel.js";
 import { ARMS } from "./share-then-specialize-arms.js";
 import type { ShareThenSpecializeRule } from "./share-then-specialize.rule.js";
 
@@ -49,12 +49,7 @@ export function shareThenSpecializeChart(
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
       }),
-      ...evidence.matrices.map(({ name, rows, columns, values }) =>
-        matrixPanel(
-          rows.flatMap((y, row) => columns.map((x, column) => ({ x, y, value: values[row]![column]! }))),
-          { title: `Mean gate: ${name}`, xs: columns, ys: rows, domain: [0, 1] },
-        ),
-      ),
+      ...evidence.matrices.map((matrix) => evidencePanel(matrix, { title: `Mean gate: ${matrix.name}` })),
       ...(grid === undefined
         ? []
         : [

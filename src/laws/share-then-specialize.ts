@@ -6,13 +6,12 @@ import {
   armEvidence,
   contrast,
   type Evidence,
+  gatherEvidence,
   gridPoint,
-  macroScore,
-  matchRuns,
   type Matrix,
   meanArm,
-  type Measure,
-  provenance,
+  type OwnEvidence,
+  recallMeasure,
   type RunsBySeed,
   runsOfArm,
   scoreOf,
@@ -28,23 +27,20 @@ import {
 } from "./share-then-specialize.rule.js";
 
 const TITLE = "Share-then-Specialize";
-const RECALL: Measure = {
-  name: "strict t-recall, macro over disciplines",
-  key: "strict",
-  score: (run) => macroScore(run, "t-recall", DISCIPLINES),
-};
+const RECALL = recallMeasure("strict");
 
 /** The law under a rule: arms, evidence and figure all follow from it. */
 export function shareThenSpecializeUnder(rule: ShareThenSpecializeRule): Law<ShareThenSpecializeRule> {
-  return {
+  const law: Law<ShareThenSpecializeRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     grid: (seed) => gridOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => shareThenSpecializeChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** Law 4: a shared projection, then experts. */
@@ -77,14 +73,9 @@ function pilotOf(rule: ShareThenSpecializeRule): Pilot {
   };
 }
 
-function evidenceOf(rule: ShareThenSpecializeRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns(
-    (seed) => armsOf(rule, seed),
-    records,
-    (seed) => gridOf(rule, seed),
-  );
+function evidenceOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
-  const runsOf = (arm: string): RunRecord[] => seeds.map((seed) => runs.get(seed)![arm]!);
+  const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
   const recall = (arm: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
     armEvidence(arm, role, RECALL, runsOf(arm));
   const designs = Object.keys(rule.settings.designs) as Design[];
@@ -118,8 +109,6 @@ function evidenceOf(rule: ShareThenSpecializeRule, records: readonly RunRecord[]
     string,
   ];
   return {
-    ...provenance(rule, runs, records),
-    units: seeds.map(() => "all disciplines"),
     arms: [
       ...arms.values(),
       control.shared,

@@ -6,11 +6,11 @@ import {
   armEvidence,
   contrast,
   type Evidence,
-  macroScore,
-  matchRuns,
+  gatherEvidence,
   meanArm,
-  type Measure,
-  provenance,
+  type OwnEvidence,
+  recallMeasure,
+  type RunsBySeed,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
@@ -33,22 +33,19 @@ import { type VariabilityRule, variabilityRule, type VariedMethod } from "./vari
 
 const TITLE = "Variability";
 const SPREAD = "mean distance from the median of the discipline";
-const RECALL: Measure = {
-  name: "strict t-recall, macro over disciplines",
-  key: "strict",
-  score: (run) => macroScore(run, "t-recall", DISCIPLINES),
-};
+const RECALL = recallMeasure("strict");
 
 /** The claim under a rule: arms, evidence and figure all follow from it. */
 export function variabilityUnder(rule: VariabilityRule): Law<VariabilityRule> {
-  return {
+  const law: Law<VariabilityRule> = {
     rule,
     title: TITLE,
     arms: (seed) => armsOf(rule, seed),
     pilot: pilotOf(rule),
-    evidence: (records) => evidenceOf(rule, records),
+    evidence: (records) => gatherEvidence(law, records, (runs) => evidenceOf(rule, runs)),
     chart: (evidence, verdict) => variabilityChart(rule, TITLE, evidence, verdict),
   };
+  return law;
 }
 
 /** Claim 0: joint training is more variable. */
@@ -95,8 +92,7 @@ function pilotOf(rule: VariabilityRule): Pilot {
   };
 }
 
-function evidenceOf(rule: VariabilityRule, records: readonly RunRecord[]): Evidence {
-  const runs = matchRuns((seed) => armsOf(rule, seed), records);
+function evidenceOf(rule: VariabilityRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
   const methods = methodsOf(rule);
   const { discipline } = rule.settings.control;
@@ -162,8 +158,6 @@ function evidenceOf(rule: VariabilityRule, records: readonly RunRecord[]): Evide
     ];
   };
   return {
-    ...provenance(rule, runs, records),
-    units: seeds.map(() => "all disciplines"),
     arms: [
       ...methods.map((method): ArmEvidence =>
         joint(
@@ -190,8 +184,6 @@ function evidenceOf(rule: VariabilityRule, records: readonly RunRecord[]): Evide
       contrast(lower, RECALL.name, average("single", claim.single), average("joint", claim.joint)),
       ...methods.map((method, index) => spread(byMethod[index]!, claimed([method]))),
     ],
-    grids: [],
-    matrices: [],
     numbers: [
       ...ratio("ratio of spreads, joint to single", claim),
       ...ratio("ratio of spreads in the control", control),
