@@ -65,7 +65,7 @@ export const mergeThenAlignRule: MergeThenAlignRule = {
     "cross-discipline questions, lenient: aligned > merged",
     "synergy: aligned > mean of the branches, strict t-recall",
     "synergy: aligned > best branch, strict t-recall",
-    "merge then align > joint training of as many steps, aligned or not: joint",
+    "facts in formats: merge then align > joint training",
     "aligned on instructions, science and formats > on instructions alone",
   ],
   settings: {
