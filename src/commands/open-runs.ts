@@ -17,11 +17,9 @@ export function keepRequest(store: Store, run: ResolvedTraining): void {
   writeAtomic(join(store.folder(run.id), FILE), `${JSON.stringify(run, null, 2)}\n`);
 }
 
-/** Forgets the request of a training that is finished or was refused; a folder that held nothing else goes with it. */
+/** Forgets the request of a training that is finished. */
 export function dropRequest(store: Store, run: ResolvedTraining): void {
-  const folder = store.folder(run.id);
-  remove(join(folder, FILE));
-  if (listFolder(folder).length === 0) remove(folder);
+  remove(join(store.folder(run.id), FILE));
 }
 
 /** Ids of the trainings that were begun and are not finished, sorted. */

@@ -52,29 +52,36 @@ async function trainResolved(
   return executeTraining(resolveTrain(input, root, openStore({ root, home }), { cwd, lineOf }), context);
 }
 
-/** Executes a training in a child process; until it is finished its request is kept, so that `resume` finds it. */
+/**
+ * Executes a training in a child process. From its first step until it is finished its request is kept, so that `resume`
+ * finds it; one that is refused leaves nothing.
+ */
 export async function executeTraining(
   run: ResolvedTraining,
   { root, home, cwd, signal, progress }: CommandContext,
 ): Promise<TrainedModel> {
   const store = openStore({ root, home });
-  const known = store.find(run.id) !== undefined;
-  if (!known) keepRequest(store, run);
+  let kept = store.find(run.id) !== undefined;
+  const keep = (): void => {
+    if (!kept) keepRequest(store, run);
+    kept = true;
+  };
   try {
     const [record] = await executeInChild([run], {
       root,
       home,
       cwd,
       signal,
-      progress: ({ phase, done, total, loss }) =>
-        progress({ phase, done, total, ...(loss === undefined ? {} : { values: { loss } }) }),
+      progress: ({ phase, done, total, loss }) => {
+        keep();
+        progress({ phase, done, total, ...(loss === undefined ? {} : { values: { loss } }) });
+      },
     });
-    if (!known) dropRequest(store, run);
+    dropRequest(store, run);
     return trainedModel(record!);
   } catch (error) {
-    const code = error instanceof LawbookError ? error.code : "internal";
-    if (!known && code !== "interrupted" && code !== "internal") dropRequest(store, run);
-    if (!(error instanceof LawbookError) || code !== "interrupted") throw error;
+    if (!(error instanceof LawbookError) || error.code !== "interrupted") throw error;
+    keep();
     throw new LawbookError("interrupted", error.message.split("\n")[0]!, {
       hint: `\`resume ${run.id.slice(0, 12)}\` goes on from there, and so does the same request.`,
       data: { ...error.data, id: run.id },
