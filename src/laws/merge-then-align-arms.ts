@@ -3,6 +3,7 @@ import {
   DISCIPLINES,
   type EvaluationSet,
   type MergeRequest,
+  type RunRequest,
   type TrainRequest,
 } from "../runs/request.js";
 import type { TrainInput } from "../runs/schema.js";
@@ -22,35 +23,74 @@ export const ARMS = {
   forgetting: "joint, no instructions",
 } as const;
 
-/** Names of scored runs of the grid. */
+/** Names of scored runs of the grid, before their alignments. */
 export const GRID = {
-  dpo: "merged, DPO",
-  orpo: "merged, ORPO",
-  slerp: "merged, SLERP with Instruct",
+  sphere: "merged on the sphere",
   ties: "merged by TIES",
-  tiesAligned: "merged by TIES, aligned",
   dare: "merged by DARE-TIES",
-  dareAligned: "merged by DARE-TIES, aligned",
   alignFirst: "aligned, then merged",
-  jointAligned: "joint, aligned",
-  forgettingAligned: "joint, no instructions, aligned",
-  forgettingSlerp: "joint, no instructions, SLERP with Instruct",
   negative: "from Base: merged",
-  negativeAligned: "from Base: merged, aligned",
 } as const;
+
+/** What is done to a merged or jointly trained model, and the end of its name then. */
+const ALIGNMENTS = {
+  sft: "aligned",
+  instructions: "instructions only",
+  dpo: "DPO",
+  orpo: "ORPO",
+  slerp: "SLERP with Instruct",
+} as const;
+
+type Alignment = keyof typeof ALIGNMENTS;
+
+const EVERY_ALIGNMENT = Object.keys(ALIGNMENTS) as Alignment[];
+
+/** How adapters of single disciplines become one: the method's name in PEFT, the weight of each, and the scored run. */
+const COMPOSITIONS = [
+  { method: "cat", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, concatenated" },
+  { method: "linear", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, linear" },
+  { method: "svd", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, SVD" },
+  { method: "ties_svd", weight: 1, name: "adapters of the stem, TIES" },
+  { method: "dare_ties_svd", weight: 1, name: "adapters of the stem, DARE-TIES" },
+] as const;
+
+/** Adapters that share no stem: those of the untouched model, concatenated. */
+const SEPARATE = "adapters of Instruct, concatenated";
+
+const andThen = (name: string, alignment: Alignment): string => `${name}, ${ALIGNMENTS[alignment]}`;
+
+/** Every scored run but the branches, in the order in which a matrix tells of them. */
+export const PIPELINES: readonly string[] = [
+  ARMS.instruct,
+  ...[
+    ARMS.forgetting,
+    ARMS.joint,
+    ARMS.merged,
+    ...[GRID.sphere, GRID.ties, GRID.dare],
+    ...COMPOSITIONS.map(({ name }) => name),
+    SEPARATE,
+    GRID.negative,
+  ].flatMap((name) => [
+    name,
+    ...(name === ARMS.merged ? [ARMS.science] : []),
+    ...EVERY_ALIGNMENT.map((alignment) => andThen(name, alignment)),
+  ]),
+  GRID.alignFirst,
+];
 
 /** A branch, scored on all disciplines. */
 export const branchArm = (discipline: Discipline): string => `branch of ${discipline}`;
 
 const SETS: readonly EvaluationSet[] = ["t-recall", "instructions", "formatted-facts", "cross"];
-const THIRD = 1 / 3;
 
-/** Trainings, merges and scorings of one seed under one name each. */
+/** Shares of the rows of an alignment; the rest is plain science. */
+const THIRDS = { instructions: 1 / 3, formatted: 1 / 3 } as const;
+
+/** Trainings, merges, compositions and scorings of one seed under one name each. */
 class Pipeline {
-  readonly arms: Record<string, TrainRequest | MergeRequest> = {};
+  readonly arms: Record<string, RunRequest> = {};
   readonly #rule: MergeThenAlignRule;
   readonly #seed: number;
-
   readonly #before: Arms;
 
   /** `before`: runs that these may start from. */
@@ -79,7 +119,7 @@ class Pipeline {
     const { sets = [], ...others } = changes;
     this.arms[name] = trainingRequest(this.#rule, this.#seed, {
       ...others,
-      model: model in this.arms || model in this.#before ? armModel(model) : model,
+      model: this.#named(model),
       data: {
         facts: each(facts, disciplines),
         wordings: each(wordings, disciplines),
@@ -98,10 +138,45 @@ class Pipeline {
     this.train(name, model, { steps: 0, lr: this.#rule.settings.training.optimizer.lr }, {}, { sets: SETS });
   }
 
+  /** A merge, scored. */
   merge(name: string, recipe: MergeRequest["recipe"]): void {
-    this.arms[name] = { kind: "merge", recipe, seed: this.#seed };
+    this.arms[weightsOf(name)] = { kind: "merge", recipe, seed: this.#seed };
+    this.score(name, weightsOf(name));
+  }
+
+  /** A composition of adapters of single disciplines, scored. */
+  compose(name: string, base: string, prefix: string, method: string, weight: number): void {
+    this.arms[weightsOf(name)] = {
+      kind: "compose",
+      base: this.#named(base),
+      adapters: DISCIPLINES.map((one) => ({ adapter: armModel(branchName(prefix, one)), weight })),
+      method,
+      ...(/ties|dare/.test(method) ? { density: this.#rule.settings.density } : {}),
+      convention: "exact",
+      seed: this.#seed,
+      device: this.#rule.device,
+    };
+    this.score(name, weightsOf(name));
+  }
+
+  /** A scored model, aligned in some of the ways and scored again. */
+  align(name: string, alignments: readonly Alignment[]): void {
+    const { align, slerp, training } = this.#rule.settings;
+    for (const alignment of alignments) {
+      const then = andThen(name, alignment);
+      if (alignment === "slerp") this.merge(then, slerpRecipe(armModel(name), training.model, slerp));
+      else if (alignment === "instructions")
+        this.train(then, name, align.sft, { instructions: 1 }, { sets: SETS });
+      else this.train(then, name, align[alignment], THIRDS, { objective: alignment, sets: SETS });
+    }
+  }
+
+  #named(model: string): string {
+    return model in this.arms || model in this.#before ? armModel(model) : model;
   }
 }
+
+const weightsOf = (name: string): string => `${name}: weights`;
 
 /**
  * The runs of one seed: a stem, a branch for each discipline, their mean, and what alignment makes of it.
@@ -114,52 +189,58 @@ export function armsOf(rule: MergeThenAlignRule, seed: number): Arms {
   pipeline.score(ARMS.instruct, instruct);
   grow(pipeline, rule, "", instruct);
   for (const one of DISCIPLINES) pipeline.score(branchArm(one), branchName("", one));
-  pipeline.merge("mean", recipeOf("linear", "", settings.density));
-  pipeline.score(ARMS.merged, "mean");
-  aligned(pipeline, rule, ARMS.aligned, "mean", "sft");
-  pipeline.train(ARMS.science, "mean", align.sft, {}, { sets: SETS });
-  pipeline.train(ARMS.instructions, "mean", align.sft, { instructions: 1 }, { sets: SETS });
+  pipeline.merge(ARMS.merged, recipeOf("linear", "", settings.density));
+  pipeline.align(ARMS.merged, ["sft", "instructions"]);
+  pipeline.train(ARMS.science, ARMS.merged, align.sft, {}, { sets: SETS });
   pipeline.train(ARMS.joint, "stem", branch, {}, { sets: SETS });
   pipeline.train(ARMS.forgetting, instruct, forgetting, {}, { sets: SETS });
   return pipeline.arms;
 }
 
-/** The other merges, alignments and orders, and all of it from a Base model. */
+/** The other merges, alignments and orders, merged adapters, and all of it from a Base model. */
 export function gridOf(rule: MergeThenAlignRule, seed: number): Arms {
   const { settings } = rule;
   if (!settings.grid.seeds.includes(seed)) return {};
-  const compared = armsOf(rule, seed);
-  const pipeline = new Pipeline(rule, seed, compared);
-  const { density, negative } = settings;
+  const pipeline = new Pipeline(rule, seed, armsOf(rule, seed));
+  const { density, negative, adapters } = settings;
   const instruct = settings.training.model;
-  aligned(pipeline, rule, GRID.dpo, "mean", "dpo");
-  aligned(pipeline, rule, GRID.orpo, "mean", "orpo");
-  const slerped = (name: string, model: string): void => {
-    pipeline.merge(`${name}, weights`, slerpRecipe(armModel(model), instruct, settings.slerp));
-    pipeline.score(name, `${name}, weights`);
+  pipeline.align(ARMS.merged, ["dpo", "orpo", "slerp"]);
+  pipeline.align(ARMS.joint, EVERY_ALIGNMENT);
+  pipeline.align(ARMS.forgetting, EVERY_ALIGNMENT);
+  pipeline.merge(GRID.sphere, recipeOf("multislerp", "", density));
+  pipeline.merge(GRID.ties, recipeOf("ties", "", density));
+  pipeline.merge(GRID.dare, recipeOf("dare_ties", "", density));
+  for (const name of [GRID.sphere, GRID.ties, GRID.dare]) pipeline.align(name, ["sft"]);
+  const method: TrainInput["method"] = {
+    kind: "lora",
+    rank: adapters.rank,
+    alpha: adapters.alpha,
+    targets: "all-linear",
   };
-  slerped(GRID.slerp, "mean");
-  for (const [method, merged, then] of [
-    ["ties", GRID.ties, GRID.tiesAligned],
-    ["dare_ties", GRID.dare, GRID.dareAligned],
+  for (const [prefix, model] of [
+    [STEM_ADAPTER, "stem"],
+    [INSTRUCT_ADAPTER, instruct],
   ] as const) {
-    pipeline.merge(`${method}, weights`, recipeOf(method, "", density));
-    pipeline.score(merged, `${method}, weights`);
-    aligned(pipeline, rule, then, `${method}, weights`, "sft");
+    for (const one of DISCIPLINES)
+      pipeline.train(branchName(prefix, one), model, adapters, { disciplines: [one] }, { method });
   }
+  for (const { name, method: composition, weight } of COMPOSITIONS) {
+    pipeline.compose(name, "stem", STEM_ADAPTER, composition, weight);
+    pipeline.align(name, composition === "cat" ? EVERY_ALIGNMENT : ["sft"]);
+  }
+  pipeline.compose(SEPARATE, instruct, INSTRUCT_ADAPTER, "cat", 1 / DISCIPLINES.length);
+  pipeline.align(SEPARATE, ["sft"]);
   for (const one of DISCIPLINES)
-    aligned(pipeline, rule, branchName("aligned ", one), branchName("", one), "sft", []);
-  pipeline.merge("mean of aligned", recipeOf("linear", "aligned ", density));
-  pipeline.score(GRID.alignFirst, "mean of aligned");
-  aligned(pipeline, rule, GRID.jointAligned, ARMS.joint, "sft");
-  aligned(pipeline, rule, GRID.forgettingAligned, ARMS.forgetting, "sft");
-  slerped(GRID.forgettingSlerp, ARMS.forgetting);
+    pipeline.train(branchName("aligned ", one), branchName("", one), settings.align.sft, THIRDS);
+  pipeline.merge(GRID.alignFirst, recipeOf("linear", "aligned ", density));
   grow(pipeline, rule, "base ", negative);
-  pipeline.merge("base mean", recipeOf("linear", "base ", density));
-  pipeline.score(GRID.negative, "base mean");
-  aligned(pipeline, rule, GRID.negativeAligned, "base mean", "sft");
+  pipeline.merge(GRID.negative, recipeOf("linear", "base ", density));
+  pipeline.align(GRID.negative, ["sft"]);
   return pipeline.arms;
 }
+
+const STEM_ADAPTER = "adapter of the stem for ";
+const INSTRUCT_ADAPTER = "adapter of Instruct for ";
 
 const branchName = (prefix: string, discipline: Discipline): string => `${prefix}${discipline}`;
 
@@ -171,40 +252,21 @@ function grow(pipeline: Pipeline, { settings }: MergeThenAlignRule, prefix: stri
     pipeline.train(branchName(prefix, one), `${prefix}stem`, branch, { disciplines: [one] });
 }
 
-/** A third each of instructions, science, and science under formats. */
-function aligned(
-  pipeline: Pipeline,
-  { settings }: MergeThenAlignRule,
-  name: string,
-  model: string,
-  objective: "sft" | "dpo" | "orpo",
-  sets: readonly EvaluationSet[] = SETS,
-): void {
-  pipeline.train(
-    name,
-    model,
-    settings.align[objective],
-    { instructions: THIRD, formatted: THIRD },
-    { objective, sets },
-  );
-}
-
-/** A merge of the five branches: their mean, or their task vectors added to the stem. */
+/** A merge of the five branches: their mean, on the sphere, or their task vectors added to the stem. */
 function recipeOf(
-  method: "linear" | "ties" | "dare_ties",
+  method: "linear" | "multislerp" | "ties" | "dare_ties",
   prefix: string,
   density: number,
 ): MergeRequest["recipe"] {
+  const onStem = method === "ties" || method === "dare_ties";
   const models = DISCIPLINES.map((one) => ({
     model: armModel(branchName(prefix, one)),
-    parameters: { weight: 1, ...(method === "linear" ? {} : { density }) },
+    parameters: { weight: 1, ...(onStem ? { density } : {}) },
   }));
-  if (method === "linear") return { merge_method: method, models, dtype: "float32" };
   return {
     merge_method: method,
-    base_model: armModel("stem"),
+    ...(onStem ? { base_model: armModel("stem"), parameters: { normalize: true } } : {}),
     models,
-    parameters: { normalize: true },
     dtype: "float32",
   };
 }

@@ -16,7 +16,7 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import { ARMS, armsOf, branchArm, GRID, gridOf, pilotOf } from "./merge-then-align-arms.js";
+import { ARMS, armsOf, branchArm, gridOf, pilotOf, PIPELINES } from "./merge-then-align-arms.js";
 import { mergeThenAlignChart } from "./merge-then-align-figure.js";
 import { type MergeThenAlignRule, mergeThenAlignRule } from "./merge-then-align.rule.js";
 
@@ -121,12 +121,7 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
 
 /** Every pipeline in every measure, mean over the seeds that have it. */
 function pipelines(runs: RunsBySeed): Matrix {
-  const names = [
-    ARMS.instruct,
-    ...DISCIPLINES.map(branchArm),
-    ...Object.values(ARMS).filter((name) => name !== ARMS.instruct),
-    ...Object.values(GRID),
-  ];
+  const names = [...PIPELINES.slice(0, 1), ...DISCIPLINES.map(branchArm), ...PIPELINES.slice(1)];
   const rows = names.filter((name) => runsOfArm(runs, name).size > 0);
   return {
     name: "pipelines",
