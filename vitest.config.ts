@@ -4,34 +4,41 @@ import { TallyReporter } from "./test/support/tally-reporter.js";
 
 interface Folder {
   readonly name: string;
+  /** Below `test`: all of the folder of this name where left out. */
+  readonly files?: readonly string[];
   readonly timeoutMs: number;
-  /** Test files of this folder that run at the same time. */
-  readonly workers: number;
+  /** Its files run one after another, after all others: they ask how soon something answers. */
+  readonly alone?: true;
 }
 
+const PROTOCOL = "e2e/jupyter/protocol.test.ts";
+
 const FOLDERS: readonly Folder[] = [
-  { name: "architecture", timeoutMs: 60_000, workers: 2 },
-  { name: "unit", timeoutMs: 30_000, workers: 2 },
-  { name: "property", timeoutMs: 60_000, workers: 2 },
-  { name: "contract", timeoutMs: 60_000, workers: 2 },
-  { name: "golden", timeoutMs: 120_000, workers: 2 },
-  // Real kernels and trainings: two at once on a two-core machine would measure each other.
-  { name: "e2e", timeoutMs: 240_000, workers: 1 },
+  { name: "architecture", timeoutMs: 60_000 },
+  { name: "unit", timeoutMs: 30_000 },
+  { name: "property", timeoutMs: 60_000 },
+  { name: "contract", timeoutMs: 60_000 },
+  { name: "golden", timeoutMs: 120_000 },
+  { name: "e2e", files: ["e2e/*.test.ts"], timeoutMs: 240_000 },
+  { name: "kernel", files: ["e2e/kernel/*.test.ts", PROTOCOL], timeoutMs: 240_000, alone: true },
+  // With JupyterLab, nbconvert and papermill; `npm run test:jupyter`.
+  { name: "jupyter", files: ["e2e/jupyter/*.test.ts", `!${PROTOCOL}`], timeoutMs: 240_000, alone: true },
 ];
 
 export default defineConfig({
   test: {
     reporters: ["default", new TallyReporter()],
-    projects: FOLDERS.map(({ name, timeoutMs, workers }) => ({
+    projects: FOLDERS.map(({ name, files = [`${name}/**/*.test.ts`], timeoutMs, alone = false }) => ({
       test: {
         name,
-        include: [`test/${name}/**/*.test.ts`],
+        include: files.filter((file) => !file.startsWith("!")).map((file) => `test/${file}`),
+        exclude: files.filter((file) => file.startsWith("!")).map((file) => `test/${file.slice(1)}`),
         environment: "node",
         pool: "forks",
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
-        maxWorkers: workers,
-        sequence: { groupOrder: workers === 1 ? 1 : 0 },
+        maxWorkers: alone ? 1 : 2,
+        sequence: { groupOrder: alone ? 1 : 0 },
         env: { TZ: "UTC", LANG: "C.UTF-8" },
       },
     })),
