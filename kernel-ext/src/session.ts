@@ -5,7 +5,7 @@ import type { Fields } from "lawbook/dist/jupyter/index.js";
 import { type Bundle, type ChildInfo, installGlobals, type MagicSpec } from "./cell/api.js";
 import { rewrite, type Strictness } from "./cell/rewrite.js";
 import type { ChangedText } from "./cell/source-text.js";
-import { type CellOutcome, type Cells, openCells, redirectTslabDisplay } from "./cell/tslab.js";
+import { type CellOutcome, type Cells, keepCompiler, openCells, redirectTslabDisplay } from "./cell/tslab.js";
 import type { Packages } from "./cell/file-view.js";
 import type { CellRequest, CellResult } from "./cell-request.js";
 import { CommManager } from "./comms.js";
@@ -46,6 +46,8 @@ export interface SessionOptions {
  * checkpoint first.
  */
 const STOP_MS = 25_000;
+/** So long after the compiler is loaded, a kernel that is still there keeps its code for the next one. */
+const KEEP_MS = 1500;
 
 /** The state of one kernel: variables, count, history, and the cell that runs. */
 export class Session implements SettingsTarget {
@@ -309,6 +311,7 @@ export class Session implements SettingsTarget {
       redirectTslabDisplay((data, id, update) =>
         globalThis.__lawbook__.display(data, { update, ...(id === undefined ? {} : { id }) }),
       );
+      setTimeout(keepCompiler, KEEP_MS).unref();
       return cells;
     } finally {
       this.#loading = false;

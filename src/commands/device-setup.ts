@@ -1,11 +1,19 @@
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
 import { packageFolder, TENSORFLOW_BINDING, TENSORFLOW_PACKAGE } from "../compute/devices/packages.js";
 import { type Finding, probe } from "../compute/devices/probe.js";
 import { LawbookError, mismatch, unknownName } from "../core/errors.js";
-import { exists, link, listFolder, makeFolder, readText, remove, writeAtomic } from "../core/files.js";
+import {
+  cacheFolder,
+  exists,
+  link,
+  listFolder,
+  makeFolder,
+  readText,
+  remove,
+  writeAtomic,
+} from "../core/files.js";
 import { awaitProgram } from "../core/process.js";
 import type { CommandContext } from "./command.js";
 
@@ -77,7 +85,7 @@ function tensorflowPlaces(folder: string | undefined, { env }: Context): Tensorf
   if (own === undefined) {
     throw environment(`${TENSORFLOW_PACKAGE} is not installed.`, "Run npm ci --include=optional.");
   }
-  const cache = folder ?? join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "lawbook");
+  const cache = folder ?? cacheFolder(env);
   return {
     carrier: "tensorflow",
     version: TENSORFLOW_VERSION,

@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { homedir, hostname, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { randomHex } from "./entropy.js";
@@ -312,6 +312,11 @@ export function makeFolder(path: string): void {
 /** Creates an empty private folder for temporary work. */
 export function makeTemporaryFolder(prefix: string): string {
   return mkdtempSync(join(tmpdir(), `${prefix}-`));
+}
+
+/** Where what can be made or fetched again is kept from one process to the next. */
+export function cacheFolder(env: NodeJS.ProcessEnv): string {
+  return join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "lawbook");
 }
 
 /** Copies a file or a folder with all it holds. */

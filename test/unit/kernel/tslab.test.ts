@@ -218,6 +218,28 @@ describe("the adapter of tslab", () => {
     expect(await run("typeof (globalThis as any).ran")).toEqual({ kind: "value", value: "undefined" });
   });
 
+  it.each([
+    ["a function of ECMAScript", "Math.max", "the larger of a set", "@param values"],
+    ["a method", "[1].map", "Calls a defined callback function on each element", "@param callbackfn"],
+    ["a variable", "Math", "basic mathematics", "var Math: Math"],
+    ["a class", "Promise", "completion of an asynchronous operation", "var Promise: PromiseConstructor"],
+    ["a function of Node", "setTimeout", "one-time `callback`", "@param callback"],
+    ["a method of Node with many overloads", "Buffer.alloc", "Allocates a new `Buffer`", "@param size"],
+    [
+      "an import",
+      'import { readFileSync } from "node:fs"; readFileSync',
+      "contents of the `path`",
+      "@param path",
+    ],
+  ])("inspects %s with its docs", (_, code, doc, other) => {
+    for (let round = 0; round < 2; round++) {
+      const text = cells.inspect(code, code.length - 1);
+      expect(text).toContain(doc);
+      expect(text).toContain(other);
+      expect(text!.split(doc), "once").toHaveLength(2);
+    }
+  });
+
   it("completes and inspects with types", async () => {
     const code = "twice(a).toFi";
     expect(cells.complete(code, code.length)).toMatchObject({ start: 9, end: 13, candidates: ["toFixed"] });
