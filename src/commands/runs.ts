@@ -8,7 +8,7 @@ import { describeMethod } from "./describe.js";
 import { scoresText } from "./scores.js";
 import { textTable } from "./table.js";
 
-/** Runs of the store, or the one that was asked for. */
+/** Runs, or the one that was asked for. */
 export interface RunList {
   readonly runs: readonly RunRecord[];
   readonly one: boolean;
@@ -17,21 +17,26 @@ export interface RunList {
 /** `lawbook runs [ID]` and `%runs [ID]`. */
 export const runsCommand: CommandSpec<RunList> = command({
   name: "runs",
-  summary: "List the runs of the store and the committed records, or show one",
+  summary: "List the runs of the store, or show one",
   positionals: [
     { name: "ID", description: "8 or more first digits of a run's id", required: false, suggest: runIds },
   ],
-  flags: [],
-  examples: ["lawbook runs", "lawbook runs 3fa94c01 --json"],
+  flags: [{ name: "all", kind: "boolean", description: "list the committed records of reports/, too" }],
+  examples: ["lawbook runs", "lawbook runs --all", "lawbook runs 3fa94c01 --json"],
   magics: ["line"],
   resultType: 'import("lawbook").RunList',
   run: (args, { root, home }): Promise<RunList> => {
-    const store = openStore({ root, home });
     const id = args.positionals[0];
+    const all = args.flags["all"] === true;
+    const store = openStore({ root, home, ignoreCommitted: id === undefined && !all });
     if (id === undefined) return Promise.resolve({ runs: sorted(store.list()), one: false });
+    if (all)
+      throw new LawbookError("usage", `--all lists, and ${id} asks for one run: leave one of them out.`);
     const record = store.find(id);
     if (record === undefined)
-      throw new LawbookError("missing", `There is no run ${id}.`, { hint: "`lawbook runs` lists them." });
+      throw new LawbookError("missing", `There is no run ${id}.`, {
+        hint: "`lawbook runs --all` lists them.",
+      });
     return Promise.resolve({ runs: [record], one: true });
   },
   show: ({ runs, one }) => {
@@ -53,7 +58,7 @@ export const runsCommand: CommandSpec<RunList> = command({
     }
     if (rows.length === 0)
       return {
-        text: "There are no runs yet. `lawbook train --help` shows how to make one.",
+        text: "There are no runs yet. `lawbook train --help` shows how to make one; --all lists the committed records.",
         json: [],
         table: [],
       };

@@ -77,6 +77,7 @@ describe.concurrent("lawbook", () => {
     [["runs", "--jsn"], 'Unknown flag of lawbook runs: got "--jsn"', 'Did you mean "--json"?'],
     [["runs", "12"], 'Run id: got "12"', ""],
     [["runs", "0123456789"], "There is no run 0123456789", ""],
+    [["runs", "0123456789", "--all"], "--all lists", "leave one of them out"],
     [["evaluate", "xxs-instruct"], 'Unknown model: got "xxs-instruct"', ""],
     [["ask", "xs-instruct"], "ask needs a question", ""],
     [["ask", "xs-instruct", "Who?", "--top-k", "3"], "--top-k: got 3, expected none", ""],
@@ -150,14 +151,21 @@ device: reference
 
   it.concurrent("is listed, shown, evaluated, looked into and trained again to equal digests", async () => {
     const id = record.id.slice(0, 12);
-    const [listed, shown, evaluated, looked, retrained] = await Promise.all([
+    const [listed, all, shown, evaluated, looked, retrained] = await Promise.all([
       lawbook("runs"),
+      json("runs", "--all"),
       json("runs", id),
       json("evaluate", `run:${id}`),
       json("logits", `run:${id}`, "--ids", "1,2,3"),
       lawbook("retrain", id, "--json"),
     ]);
     expect(listed.stdout).toContain(id);
+    const committed = join(root, "reports/balance-then-diversity/records.jsonl");
+    const [law] = readText(committed).split("\n");
+    const ids = (all as RunRecord[]).map((one) => one.id);
+    expect(ids).toEqual(expect.arrayContaining([record.id, (JSON.parse(law!) as RunRecord).id]));
+    expect(ids).toEqual([...new Set(ids)].sort());
+    expect(listed.stdout).not.toContain((JSON.parse(law!) as RunRecord).id.slice(0, 12));
     expect(shown).toMatchObject({ resultSha256: record.resultSha256 });
     expect((evaluated as RunRecord["result"]).scores).toEqual(record.result.scores);
     const { logits } = looked as { logits: number[][] };
