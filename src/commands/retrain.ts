@@ -26,7 +26,9 @@ export const retrainCommand: CommandSpec<Retrained> = command({
     const id = args.positionals[0]!;
     const record = openStore({ root, home }).find(id);
     if (record === undefined)
-      throw new LawbookError("missing", `There is no run ${id}.`, { hint: "`lawbook runs` lists them." });
+      throw new LawbookError("missing", `There is no run ${id}.`, {
+        hint: "`lawbook runs --all` lists them.",
+      });
     return retrain(record, {
       root,
       home,

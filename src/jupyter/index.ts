@@ -1,7 +1,8 @@
 // The kernel's door: the wire, and the few parts of core that a kernel needs before the rest of Lawbook is loaded.
+export { sha256 } from "../core/canonical.js";
 export { uniqueId } from "../core/entropy.js";
-export { cacheFolder, exists, readBytes, readText, writeAtomic } from "../core/files.js";
 export { LawbookError, mismatch, nearest, unknownName } from "../core/errors.js";
+export { cacheFolder, readBytes, readText, writeAtomic } from "../core/files.js";
 export { KernelClient, type ExecuteOptions, type Execution } from "./client.js";
 export {
   address,

@@ -45,29 +45,41 @@ type Alignment = keyof typeof ALIGNMENTS;
 
 const EVERY_ALIGNMENT = Object.keys(ALIGNMENTS) as Alignment[];
 
-/** How adapters of single disciplines become one: the method's name in PEFT, the weight of each, and the scored run. */
-const COMPOSITIONS = [
-  { method: "cat", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, concatenated" },
-  { method: "linear", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, linear" },
-  { method: "svd", weight: 1 / DISCIPLINES.length, name: "adapters of the stem, SVD" },
-  { method: "ties_svd", weight: 1, name: "adapters of the stem, TIES" },
-  { method: "dare_ties_svd", weight: 1, name: "adapters of the stem, DARE-TIES" },
-] as const;
+/** How adapters of single disciplines become one: the method's name in PEFT, and whether it is a mean of trimmed ones. */
+interface Composition {
+  readonly method: string;
+  readonly trims: boolean;
+}
+
+const CONCATENATION: Composition = { method: "cat", trims: false };
+
+/** What adapters of the stem become, by the name of the scored run. */
+const COMPOSITIONS: Readonly<Record<string, Composition>> = {
+  "adapters of the stem, concatenated": CONCATENATION,
+  "adapters of the stem, linear": { method: "linear", trims: false },
+  "adapters of the stem, SVD": { method: "svd", trims: false },
+  "adapters of the stem, TIES": { method: "ties_svd", trims: true },
+  "adapters of the stem, DARE-TIES": { method: "dare_ties_svd", trims: true },
+};
 
 /** Adapters that share no stem: those of the untouched model, concatenated. */
 const SEPARATE = "adapters of Instruct, concatenated";
 
 const andThen = (name: string, alignment: Alignment): string => `${name}, ${ALIGNMENTS[alignment]}`;
 
-/** Every scored run but the branches, in the order in which a matrix tells of them. */
+/** A branch, scored on all disciplines. */
+export const branchArm = (discipline: Discipline): string => `branch of ${discipline}`;
+
+/** Every scored run, in the order in which a matrix tells of them. */
 export const PIPELINES: readonly string[] = [
   ARMS.instruct,
+  ...DISCIPLINES.map(branchArm),
   ...[
     ARMS.forgetting,
     ARMS.joint,
     ARMS.merged,
     ...[GRID.sphere, GRID.ties, GRID.dare],
-    ...COMPOSITIONS.map(({ name }) => name),
+    ...Object.keys(COMPOSITIONS),
     SEPARATE,
     GRID.negative,
   ].flatMap((name) => [
@@ -77,9 +89,6 @@ export const PIPELINES: readonly string[] = [
   ]),
   GRID.alignFirst,
 ];
-
-/** A branch, scored on all disciplines. */
-export const branchArm = (discipline: Discipline): string => `branch of ${discipline}`;
 
 const SETS: readonly EvaluationSet[] = ["t-recall", "instructions", "formatted-facts", "cross"];
 
@@ -144,14 +153,15 @@ class Pipeline {
     this.score(name, weightsOf(name));
   }
 
-  /** A composition of adapters of single disciplines, scored. */
-  compose(name: string, base: string, prefix: string, method: string, weight: number): void {
+  /** A composition of the mean of adapters of single disciplines, scored. */
+  compose(name: string, base: string, prefix: string, { method, trims }: Composition): void {
+    const weight = trims ? 1 : 1 / DISCIPLINES.length;
     this.arms[weightsOf(name)] = {
       kind: "compose",
       base: this.#named(base),
       adapters: DISCIPLINES.map((one) => ({ adapter: armModel(branchName(prefix, one)), weight })),
       method,
-      ...(/ties|dare/.test(method) ? { density: this.#rule.settings.density } : {}),
+      ...(trims ? { density: this.#rule.settings.density } : {}),
       convention: "exact",
       seed: this.#seed,
       device: this.#rule.device,
@@ -224,11 +234,11 @@ export function gridOf(rule: MergeThenAlignRule, seed: number): Arms {
     for (const one of DISCIPLINES)
       pipeline.train(branchName(prefix, one), model, adapters, { disciplines: [one] }, { method });
   }
-  for (const { name, method: composition, weight } of COMPOSITIONS) {
-    pipeline.compose(name, "stem", STEM_ADAPTER, composition, weight);
-    pipeline.align(name, composition === "cat" ? EVERY_ALIGNMENT : ["sft"]);
+  for (const [name, composition] of Object.entries(COMPOSITIONS)) {
+    pipeline.compose(name, "stem", STEM_ADAPTER, composition);
+    pipeline.align(name, composition === CONCATENATION ? EVERY_ALIGNMENT : ["sft"]);
   }
-  pipeline.compose(SEPARATE, instruct, INSTRUCT_ADAPTER, "cat", 1 / DISCIPLINES.length);
+  pipeline.compose(SEPARATE, instruct, INSTRUCT_ADAPTER, CONCATENATION);
   pipeline.align(SEPARATE, ["sft"]);
   for (const one of DISCIPLINES)
     pipeline.train(branchName("aligned ", one), branchName("", one), settings.align.sft, THIRDS);

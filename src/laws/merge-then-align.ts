@@ -121,8 +121,7 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
 
 /** Every pipeline in every measure, mean over the seeds that have it. */
 function pipelines(runs: RunsBySeed): Matrix {
-  const names = [...PIPELINES.slice(0, 1), ...DISCIPLINES.map(branchArm), ...PIPELINES.slice(1)];
-  const rows = names.filter((name) => runsOfArm(runs, name).size > 0);
+  const rows = PIPELINES.filter((name) => runsOfArm(runs, name).size > 0);
   return {
     name: "pipelines",
     rows,

@@ -103,7 +103,7 @@ function findRun(name: string, store: Store): RunRecord {
   const record = store.find(name.slice(4));
   if (record !== undefined) return record;
   throw new LawbookError("missing", `There is no run ${name.slice(4)}.`, {
-    hint: "`lawbook runs` lists them.",
+    hint: "`lawbook runs --all` lists them.",
   });
 }
 

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
 
-import { cacheFolder, exists, readBytes, readText, writeAtomic } from "lawbook/dist/jupyter/index.js";
+import { cacheFolder, readBytes, readText, sha256, writeAtomic } from "lawbook/dist/jupyter/index.js";
 
 /** A module whose compiled code outlives the process. */
 export interface KeptModule {
@@ -12,8 +11,8 @@ export interface KeptModule {
   keep(): void;
 }
 
-/** Bytes of the digest that stands before the code. */
-const DIGEST = 32;
+/** Characters of the sha256 that stands before the code. */
+const DIGEST = 64;
 
 /**
  * Loads a CommonJS file into the cache of `require`, with the code that an earlier process of the same Node kept. Code that
@@ -23,7 +22,7 @@ export function requireKept(file: string, folder: string = cacheFolder(process.e
   const require = createRequire(file);
   const source = Module.wrap(readText(file));
   const key = [process.version, process.arch, file, source.length].join("\0");
-  const path = join(folder, `${sha256(Buffer.from(key)).toString("hex").slice(0, 32)}.code`);
+  const path = join(folder, `${sha256(key).slice(0, 32)}.code`);
   const cachedData = readKept(path);
   const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
   const module = new Module(file);
@@ -40,7 +39,7 @@ export function requireKept(file: string, folder: string = cacheFolder(process.e
       isKept = true;
       try {
         const code = script.createCachedData();
-        writeAtomic(path, Buffer.concat([sha256(code), code]));
+        writeAtomic(path, Buffer.concat([Buffer.from(sha256(code)), code]));
       } catch {
         // The next start is as slow as this one.
       }
@@ -50,13 +49,10 @@ export function requireKept(file: string, folder: string = cacheFolder(process.e
 
 function readKept(path: string): Buffer | undefined {
   try {
-    if (!exists(path)) return undefined;
     const bytes = Buffer.from(readBytes(path));
     const code = bytes.subarray(DIGEST);
-    return sha256(code).equals(bytes.subarray(0, DIGEST)) ? code : undefined;
+    return sha256(code) === bytes.toString("latin1", 0, DIGEST) ? code : undefined;
   } catch {
     return undefined;
   }
 }
-
-const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
