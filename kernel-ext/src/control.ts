@@ -33,9 +33,11 @@ const heartbeat = new Reply({ linger: 0 });
 const control = new Router({ linger: 1000, sendHighWaterMark: 0 });
 let inspector: Session | undefined;
 let parentTimer: NodeJS.Timeout | undefined;
+let endTimer: NodeJS.Timeout | undefined;
 
 port.on("message", () => {
   clearInterval(parentTimer);
+  clearInterval(endTimer);
   // Left connected, the process would wait for a debugger to go away.
   inspector?.disconnect();
   heartbeat.close();
@@ -153,11 +155,15 @@ function connect(): Session {
 
 /** Ends the kernel: in good order, else by freeing the main thread from what blocks it, else by force. */
 function end(restart: boolean): void {
+  if (endTimer !== undefined) return;
   tell({ kind: "shutdown", restart });
-  setTimeout(() => {
-    inspector ??= connect();
-    inspector.post("Runtime.terminateExecution");
-  }, STALLED_MS).unref();
+  let tick = Atomics.load(state, Slot.tick);
+  // More than once: a cell that is being compiled at first may block only then.
+  endTimer = setInterval(() => {
+    const now = Atomics.load(state, Slot.tick);
+    if (now === tick) (inspector ??= connect()).post("Runtime.terminateExecution");
+    tick = now;
+  }, STALLED_MS);
   setTimeout(() => process.kill(process.pid, "SIGKILL"), SHUTDOWN_MS).unref();
 }
 

@@ -36,10 +36,18 @@ describe("the life of a kernel", () => {
     const pid = Number(valueOf(await kernel.client.execute(SPAWN)));
     const running = kernel.client.execute("while (true);").catch((error: unknown) => error);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    await kernel.stop(3000);
+    await kernel.stop();
     expect(kernel.process.exitCode).toBe(0);
     expect(await running).toMatchObject({ code: "dead-kernel" });
     expect(await until(() => !isAlive(pid), 2000)).toBe(true);
+  });
+
+  it("ends on request while its first cell is compiled, which then blocks", async () => {
+    const kernel = await startKernel();
+    const running = kernel.client.execute("while (true);").catch((error: unknown) => error);
+    await kernel.stop();
+    expect(kernel.process.exitCode).toBe(0);
+    expect(await running).toMatchObject({ code: "dead-kernel" });
   });
 
   it("is noticed within a second when it is killed", async () => {
