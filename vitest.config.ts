@@ -18,9 +18,9 @@ const FOLDERS: readonly Folder[] = [
   { name: "contract", timeoutMs: 60_000 },
   { name: "golden", timeoutMs: 120_000 },
   { name: "e2e", files: "e2e/*.test.ts", timeoutMs: 240_000 },
+  // `npm run test:kernel` runs these two, the second with JupyterLab, nbconvert and papermill.
   { name: "kernel", files: "e2e/{kernel/*,jupyter/protocol}.test.ts", timeoutMs: 240_000, alone: true },
-  // With JupyterLab, nbconvert and papermill; `npm run test:jupyter`.
-  { name: "jupyter", files: "e2e/jupyter/!(protocol).test.ts", timeoutMs: 240_000, alone: true },
+  { name: "kernel-jupyter", files: "e2e/jupyter/!(protocol).test.ts", timeoutMs: 240_000, alone: true },
 ];
 
 export default defineConfig({
