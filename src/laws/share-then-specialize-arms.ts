@@ -85,6 +85,12 @@ export function requestOf(
   });
 }
 
+/** Spelled out, since a record holds its request with nothing left open. */
+const BY_LABEL = {
+  kind: "labels",
+  experts: Object.fromEntries(DISCIPLINES.map((discipline, expert) => [discipline, expert])),
+} as const;
+
 const MIXTURES = { symmetric: "lora-moe", "shared A": "shared-a", "shared B": "shared-b" } as const;
 
 function methodOf(
@@ -95,6 +101,6 @@ function methodOf(
   const { rank } = settings.designs[design];
   const adapter = { rank, alpha: settings.alphaPerRank * rank, targets: "all-linear" };
   if (design === "LoRA" || design === "LoRA, equal rank") return { kind: "lora", ...adapter };
-  if (design === "oracle") return { kind: "lora-moe", ...adapter, experts, routing: "labels" };
+  if (design === "oracle") return { kind: "lora-moe", ...adapter, experts, routing: BY_LABEL };
   return { kind: MIXTURES[design], ...adapter, experts };
 }

@@ -58,7 +58,7 @@ function pilotOf(rule: ShareThenSpecializeRule): Pilot {
         designs.map((design) => [
           design,
           Object.fromEntries(
-            [0.006, 0.01, 0.016].map((lr) => [
+            [0.006, 0.01, 0.016, 0.026].map((lr) => [
               `lr ${lr}`,
               [requestOf(rule, seed, { design, lr, set: "validation" })],
             ]),

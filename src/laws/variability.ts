@@ -56,9 +56,9 @@ function pilotOf(rule: VariabilityRule): Pilot {
   const { facts, wordings } = rule.settings;
   const data = { facts: each(facts), wordings: each(wordings) };
   const RATES: Readonly<Record<VariedMethod, readonly number[]>> = {
-    full: [0.003, 0.005, 0.008],
-    LoRA: [0.006, 0.01, 0.016],
-    "LoRA-MoE": [0.006, 0.01, 0.016],
+    full: [0.003, 0.005, 0.008, 0.013],
+    LoRA: [0.006, 0.01, 0.016, 0.026],
+    "LoRA-MoE": [0.006, 0.01, 0.016, 0.026],
   };
   return {
     seeds: [101],

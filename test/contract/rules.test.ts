@@ -5,7 +5,11 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { canonicalJson } from "../../src/core/canonical.js";
+import { armsBefore } from "../../src/laws/arms.js";
 import { LAWS } from "../../src/laws/list.js";
+import { pilotArms } from "../../src/laws/pilot.js";
+import { committedModels, resolveTrain } from "../../src/runs/resolve.js";
+import { openStore } from "../../src/runs/store.js";
 import { pilotFiles, pilotFolder, readPilot } from "../../src/study/pilot.js";
 import { recordsText } from "../../src/study/records.js";
 import { temporaryProject, type TemporaryProject } from "../support/project.js";
@@ -36,6 +40,17 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (na
     }
     const requests = Object.values(law.arms(101)).map((request) => canonicalJson(request));
     expect(new Set(requests).size).toBe(requests.length);
+  });
+
+  it("asks in the words of its records, which hold nothing that is left open", () => {
+    const store = openStore({ root, home: join(root, ".lawbook"), ignoreCommitted: true });
+    const models = committedModels(root);
+    const arms = { ...law.arms(1), ...law.grid?.(1), ...pilotArms(law.pilot, 101) };
+    for (const [arm, request] of Object.entries(arms)) {
+      if (request.kind !== "train" || armsBefore(request).length > 0 || !models.includes(request.model))
+        continue;
+      expect(resolveTrain(request, root, store).request, arm).toEqual(request);
+    }
   });
 
   it.runIf(existsSync(join(root, folder)))("has its rule in its report, to the byte", () => {

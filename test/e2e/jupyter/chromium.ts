@@ -209,6 +209,9 @@ export class Page {
     } else if (method === "Log.entryAdded") {
       const { level, text, url } = params["entry"] as { level: string; text: string; url?: string };
       if (level === "error") this.errors.push([text, url].filter(Boolean).join(" "));
+    } else if (method === "Page.javascriptDialogOpening") {
+      // JupyterLab asks before it leaves a notebook that is not saved, and no command is answered meanwhile.
+      void this.send("Page.handleJavaScriptDialog", { accept: true });
     }
   }
 }
