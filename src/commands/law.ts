@@ -41,6 +41,11 @@ export const lawCommand: CommandSpec<Study> = command({
         `a list such as 1-10 or 101,102,103, or a count: below ${FEWEST_PAIRS} that many pilot seeds (101, 102, ...), ` +
         "from there on the first law seeds; with --fresh all law seeds where left out",
     },
+    {
+      name: "compared",
+      kind: "boolean",
+      description: "with --fresh: train only the arms that the verdict compares, and no grid",
+    },
     { name: "jobs", kind: "number", placeholder: "N", description: "runs trained at the same time" },
     {
       name: "accept",
@@ -65,11 +70,13 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   const seeds =
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
   const options = studyOptions(args, context);
+  const compared = args.flags["compared"] === true;
   let study: Study;
   if (args.flags["fresh"] === true) {
     const all = seeds ?? law.rule.seeds;
-    study = await runStudy(law, all, purposeOf(law.rule, all), options);
+    study = await runStudy(law, all, purposeOf(law.rule, all), { ...options, compared });
   } else {
+    if (compared) throw new LawbookError("usage", mismatch("--compared", "no --fresh", "both, or neither"));
     study = readStudy(folder);
     if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }

@@ -45,20 +45,20 @@ export type StudyOptions = Omit<ExecuteOptions, "ignoreCommitted"> & {
 };
 
 /**
- * Runs a law on its seeds, or a pilot of it on pilot seeds, the compared arms of all seeds before any grid, and draws the
- * conclusions. Committed records are ignored,
- * runs in the store are not trained again, so that a study resumes where it stopped.
+ * Runs a law on its seeds, or a pilot of it on pilot seeds, the compared arms of all seeds before any grid (with `compared`
+ * no grid), and draws the conclusions. Committed records are ignored, runs in the store are not trained again, so that a
+ * study resumes where it stopped.
  * Throws `usage` for a pilot on law seeds and for law seeds that the rule does not name.
  */
 export async function runStudy(
   law: Law,
   seeds: readonly number[],
   purpose: Purpose,
-  options: StudyOptions,
+  { compared: only = false, ...options }: StudyOptions & { readonly compared?: boolean },
 ): Promise<Study> {
   checkSeeds(law.rule, seeds, purpose);
   const compared = await runArms(law.arms, seeds, options);
-  const onGrid = seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
+  const onGrid = only ? [] : seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
   const further = await runArms((seed) => ({ ...law.arms(seed), ...law.grid?.(seed) }), onGrid, options);
   const records = sortRecords([...compared, ...further]);
   return conclude(law, records, familyPs(join(options.root, "reports"), law));

@@ -85,6 +85,7 @@ describe.concurrent("lawbook", () => {
     [["logits", "xs-instruct", "--ids", "1,x"], '--ids: got "x"', ""],
     [["logits", "xs-instruct", "--ids", "2048"], "whole numbers from 0 to 2047", ""],
     [["law", "9"], "9", ""],
+    [["law", "1", "--compared"], '--compared: got "no --fresh", expected both, or neither.', ""],
     [["device", "gpu"], 'Unknown device: got "gpu"', ""],
   ])("%j is one clear error with exit status 2", async (args, message, more) => {
     const { status, stdout, stderr } = await lawbook(...args);

@@ -99,6 +99,22 @@ describe("a study from requests to figure", () => {
     expect(new TextDecoder().decode(files["figure.svg"])).toContain("not a test (1 pilot seed");
   });
 
+  it("trains no grid where only the compared arms are wanted", async () => {
+    const [seed] = tiny.rule.settings.grid.seeds;
+    expect(Object.keys(tiny.grid!(seed!)).length).toBeGreaterThan(0);
+    const { records } = await runStudy(tiny, [seed!], "law", {
+      root: project.root,
+      home: project.path("four"),
+      executor: inThisProcess,
+      compared: true,
+    });
+    const requests = (all: readonly object[]): string[] =>
+      all.map((request) => canonicalJson(request)).sort();
+    expect(requests(records.map(({ request }) => request))).toEqual(
+      requests(Object.values(tiny.arms(seed!))),
+    );
+  });
+
   it("refuses a pilot on law seeds before anything is trained", async () => {
     const before = trained;
     for (const [seeds, purpose] of [
