@@ -171,7 +171,6 @@ describe.skipIf(typeof environment === "string")(`JupyterLab in a browser${reaso
         readonly cells: readonly Pick<LabCell, "outputs">[];
       };
       await lab.open("tour.ipynb");
-      await lab.page.evaluate(`jupyterapp.commands.execute("notebook:clear-all-cell-outputs")`);
       await lab.runAll(1_800_000);
       expect(kindsOf(await lab.cells())).toEqual(kindsOf(tour));
       const charts = kindsOf(tour).flatMap((kinds, at) =>

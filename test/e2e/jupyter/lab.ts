@@ -81,7 +81,12 @@ export class Lab {
   /** Opens a notebook of the folder and waits until its kernel answers. */
   async open(notebook: string): Promise<void> {
     await this.page.goto(this.url(`lab/tree/${notebook}`));
-    await this.page.until("the kernel is idle", `${KERNEL}.status === "idle"`, 120_000);
+    // The page first shows again what was open before.
+    await this.page.until(
+      "the notebook is shown and its kernel idle",
+      `${PANEL}.context.path === ${JSON.stringify(notebook)} && ${KERNEL}.status === "idle"`,
+      120_000,
+    );
     await this.page.click(".jp-Cell");
     await this.page.until(
       "the notebook is the current widget",
@@ -97,14 +102,15 @@ export class Lab {
     })`);
   }
 
-  /** Runs all cells from top to bottom as the menu does, and waits for the last one. */
+  /** Clears all outputs, runs all cells from top to bottom as the menu does, and waits for the last one. */
   async runAll(limitMs: number): Promise<void> {
-    await this.page.evaluate(`void jupyterapp.commands.execute("notebook:run-all-cells")`);
-    await this.page.until(
-      "every cell has run",
-      `${KERNEL}.status === "idle" && ${NOTEBOOK}.widgets.every(({ model }) => model.executionState !== "running")`,
-      limitMs,
+    await this.page.evaluate(`jupyterapp.commands.execute("notebook:clear-all-cell-outputs")`);
+    const left = (await this.cells()).filter(({ outputs }) => outputs.length > 0);
+    if (left.length > 0) throw new Error(`${left.length} cells keep their outputs.`);
+    await this.page.evaluate(
+      `window.ran = false; void jupyterapp.commands.execute("notebook:run-all-cells").then(() => (window.ran = true));`,
     );
+    await this.page.until("every cell has run", "window.ran", limitMs);
   }
 
   /** Puts the cursor into an empty cell at the end and types. */
