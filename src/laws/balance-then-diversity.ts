@@ -99,16 +99,14 @@ function evidenceOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): OwnEviden
       (run, index) => macroScore(run, "t-recall", largeDisciplines(rule, seeds[index]!)).strict,
     ),
   });
-  const [balancedClaim, largeClaim] = rule.secondary as [string, string];
   return {
     units,
     arms: [proportional, copies, diverse, controlCopies, controlDiverse, ...references],
-    primary: contrast("primary", RECALL, diverse, copies),
-    control: contrast("control", TRAINED, controlDiverse, controlCopies),
+    primary: contrast(RECALL, diverse, copies),
+    control: contrast(TRAINED, controlDiverse, controlCopies),
     secondary: [
-      contrast(balancedClaim, RECALL, copies, proportional),
+      contrast(RECALL, copies, proportional),
       contrast(
-        largeClaim,
         "strict t-recall, macro over the large disciplines",
         large(ARMS.diverse),
         large(ARMS.proportional),

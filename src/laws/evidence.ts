@@ -41,14 +41,18 @@ export interface ArmEvidence extends Sample {
 }
 
 /** A paired difference between two arms. */
-export interface Contrast extends Sample {
-  /** Name in the rule, for example "primary", "control" or a secondary claim. */
-  readonly name: string;
+export interface Difference extends Sample {
   readonly treatment: string;
   readonly comparator: string;
   readonly measure: string;
   /** Exact two-sided sign-flip p of the differences. */
   readonly p: number;
+}
+
+/** A difference that the rule asks for. */
+export interface Contrast extends Difference {
+  /** Name in the rule: "primary", "control" or a secondary claim. */
+  readonly name: string;
 }
 
 /** One point of a grid. */
@@ -238,14 +242,12 @@ export function sample(values: readonly number[]): Sample {
 
 /** Treatment minus comparator, seed by seed. */
 export function contrast(
-  name: string,
   measure: string,
   treatment: { readonly arm: string; readonly values: readonly number[] },
   comparator: { readonly arm: string; readonly values: readonly number[] },
-): Contrast {
+): Difference {
   const differences = treatment.values.map((value, index) => value - comparator.values[index]!);
   return {
-    name,
     treatment: treatment.arm,
     comparator: comparator.arm,
     measure,
@@ -365,9 +367,15 @@ export function runsOfArm(
   );
 }
 
-/** Evidence of what a law's own file says about its runs; units, grids, matrices and numbers only where it has them. */
-export type OwnEvidence = Pick<Evidence, "arms" | "primary" | "control" | "secondary"> &
-  Partial<Pick<Evidence, "units" | "grids" | "matrices" | "numbers">>;
+/**
+ * Evidence of what a law's own file says about its runs: secondary differences in the order of the rule's claims; units,
+ * grids, matrices and numbers only where it has them.
+ */
+export type OwnEvidence = Pick<Evidence, "arms"> & {
+  readonly primary: Difference;
+  readonly control: Difference;
+  readonly secondary: readonly Difference[];
+} & Partial<Pick<Evidence, "units" | "grids" | "matrices" | "numbers">>;
 
 /** The evidence of a law: its runs found among the records, where they come from, and what the law says about them. */
 export function gatherEvidence(
@@ -377,13 +385,27 @@ export function gatherEvidence(
 ): Evidence {
   const runs = matchRuns(arms, records, grid);
   const provided = provenance(rule, runs, records);
+  const { primary, control, secondary, ...others } = own(runs);
+  if (secondary.length !== rule.secondary.length) {
+    throw new LawbookError(
+      "internal",
+      mismatch(
+        `Secondary differences of ${rule.law}`,
+        secondary.length,
+        `${rule.secondary.length}, as claimed`,
+      ),
+    );
+  }
   return {
     ...provided,
     units: provided.seeds.map(() => "all disciplines"),
     grids: [],
     matrices: [],
     numbers: [],
-    ...own(runs),
+    ...others,
+    primary: { name: "primary", ...primary },
+    control: { name: "control", ...control },
+    secondary: rule.secondary.map((name, index) => ({ name, ...secondary[index]! })),
   };
 }
 

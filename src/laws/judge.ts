@@ -1,14 +1,14 @@
 import { contentId } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { holm, type Interval, tQuantile } from "../core/statistics.js";
-import type { Evidence } from "./evidence.js";
+import type { Difference, Evidence } from "./evidence.js";
 import { controlFailed, FEWEST_PAIRS, fold, type VerdictWord } from "./fold.js";
 import type { LawRule } from "./law.js";
 
 export { FEWEST_PAIRS, type VerdictWord };
 
 /** The part of the evidence that a verdict follows from. */
-export type Judged = Pick<Evidence, "rule" | "purpose" | "primary" | "control">;
+export type Judged = Pick<Evidence, "rule" | "purpose"> & Readonly<Record<"primary" | "control", Difference>>;
 
 /** A verdict with every number that led to it. */
 export interface Verdict {

@@ -291,8 +291,8 @@ function slerpRecipe(model: string, instruct: string, t: number): MergeRequest["
   };
 }
 
-const STEM_RATES: readonly number[] = [0.001, 0.002, 0.003];
-const BRANCH_RATES: readonly number[] = [0.0003, 0.0005, 0.001];
+const STEM_RATES: readonly number[] = [0.001, 0.002, 0.003, 0.005, 0.008];
+const BRANCH_RATES: readonly number[] = [0.0003, 0.0005, 0.001, 0.002, 0.004];
 
 /**
  * Learning rates of the stem, and of the steps after it on all disciplines; a stem of all steps on one discipline as gate.

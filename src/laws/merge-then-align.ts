@@ -4,7 +4,7 @@ import { DISCIPLINES } from "../runs/request.js";
 import {
   type ArmEvidence,
   armEvidence,
-  type Contrast,
+  type Difference,
   contrast,
   gatherEvidence,
   macroScore,
@@ -71,24 +71,10 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
       of(DISCIPLINES.map((one) => values(branchArm(one), "facts, strict").values[seed]!)),
     ),
   });
-  const compare = (
-    name: string,
-    column: keyof typeof COLUMNS,
-    treatment: string,
-    comparator: string,
-  ): Contrast => contrast(name, column, values(treatment, column), values(comparator, column));
-  const recall = (name: string, comparator: { arm: string; values: number[] }): Contrast =>
-    contrast(name, "facts, strict", values(ARMS.aligned, "facts, strict"), comparator);
-  const [lost, restored, taught, cross, average, best, jointly, sciences] = rule.secondary as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const compare = (column: keyof typeof COLUMNS, treatment: string, comparator: string): Difference =>
+    contrast(column, values(treatment, column), values(comparator, column));
+  const recall = (comparator: { arm: string; values: number[] }): Difference =>
+    contrast("facts, strict", values(ARMS.aligned, "facts, strict"), comparator);
   const [aligned, merged, science] = [arm(ARMS.aligned), arm(ARMS.merged), arm(ARMS.science, "control")];
   return {
     arms: [
@@ -100,20 +86,17 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
       science,
       arm(ARMS.instruct, "reference"),
     ],
-    primary: contrast("primary", FORMATTED.name, aligned, merged),
-    control: contrast("control", FORMATTED.name, science, merged),
+    primary: contrast(FORMATTED.name, aligned, merged),
+    control: contrast(FORMATTED.name, science, merged),
     secondary: [
-      compare(lost, "instructions followed", ARMS.merged, ARMS.instruct),
-      compare(restored, "instructions followed", ARMS.aligned, ARMS.instruct),
-      compare(taught, "facts, lenient", ARMS.aligned, ARMS.merged),
-      compare(cross, "two disciplines, lenient", ARMS.aligned, ARMS.merged),
-      recall(average, branches("mean of the branches", mean)),
-      recall(
-        best,
-        branches("best branch", (scores) => Math.max(...scores)),
-      ),
-      compare(jointly, "facts in formats", ARMS.aligned, ARMS.joint),
-      compare(sciences, "facts in formats", ARMS.aligned, ARMS.instructions),
+      compare("instructions followed", ARMS.merged, ARMS.instruct),
+      compare("instructions followed", ARMS.aligned, ARMS.instruct),
+      compare("facts, lenient", ARMS.aligned, ARMS.merged),
+      compare("two disciplines, lenient", ARMS.aligned, ARMS.merged),
+      recall(branches("mean of the branches", mean)),
+      recall(branches("best branch", (scores) => Math.max(...scores))),
+      compare("facts in formats", ARMS.aligned, ARMS.joint),
+      compare("facts in formats", ARMS.aligned, ARMS.instructions),
     ],
     matrices: [pipelines(runs)],
   };

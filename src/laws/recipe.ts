@@ -3,6 +3,7 @@ import {
   type ArmEvidence,
   armEvidence,
   contrast,
+  type Difference,
   gatherEvidence,
   macroScore,
   type Measure,
@@ -75,30 +76,15 @@ function evidenceOf(rule: RecipeRule, runs: RunsBySeed): OwnEvidence {
   const arm = (name: string, measure = FORMATTED, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
     armEvidence(name, role, measure, [...runsOfArm(runs, name).values()]);
   const [first, last] = [STEPS[0], STEPS.at(-1)!];
-  const [one, two, three, four, recalled, followed] = rule.secondary as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const step = (name: string, index: number): ReturnType<typeof contrast> =>
-    contrast(name, FORMATTED.name, arm(STEPS[index]!), arm(STEPS[index - 1]!));
-  const ends = (name: string, measure: Measure): ReturnType<typeof contrast> =>
-    contrast(name, measure.name, arm(last, measure), arm(first, measure));
+  const step = (index: number): Difference =>
+    contrast(FORMATTED.name, arm(STEPS[index]!), arm(STEPS[index - 1]!));
+  const ends = (measure: Measure): Difference =>
+    contrast(measure.name, arm(last, measure), arm(first, measure));
   return {
     arms: [...STEPS.map((name) => arm(name)), arm(INSTRUCT, FORMATTED, "reference")],
-    primary: ends("primary", FORMATTED),
-    control: ends("control", UNSEEN),
-    secondary: [
-      step(one, 1),
-      step(two, 2),
-      step(three, 3),
-      step(four, 4),
-      ends(recalled, RECALL),
-      ends(followed, FOLLOWED),
-    ],
+    primary: ends(FORMATTED),
+    control: ends(UNSEEN),
+    secondary: [step(1), step(2), step(3), step(4), ends(RECALL), ends(FOLLOWED)],
     matrices: [
       {
         name: "steps",

@@ -45,19 +45,19 @@ export function drawNoise(noise: Noise, draw: Stream): number {
 /** What a judge would see of a world. */
 export function plantedEvidence(rule: LawRule, world: World, draw: Stream): Judged {
   const { treatment, comparator } = rule.arms;
-  const planted = (name: string, truth: number): Judged["primary"] => {
+  const planted = (truth: number): Judged["primary"] => {
     const values = Array.from(
       { length: world.pairs },
       () => truth + world.spread * drawNoise(world.noise, draw),
     );
     const zeros = { arm: comparator, values: values.map(() => 0) };
-    return contrast(name, rule.estimand, { arm: treatment, values }, zeros);
+    return contrast(rule.estimand, { arm: treatment, values }, zeros);
   };
   return {
     rule: contentId(rule),
     purpose: "law",
-    primary: planted("primary", world.effect),
-    control: planted("control", world.control),
+    primary: planted(world.effect),
+    control: planted(world.control),
   };
 }
 

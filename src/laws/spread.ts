@@ -3,7 +3,7 @@ import betainc from "@stdlib/math-base-special-betainc";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { exp, ln, mean, sum } from "../core/math.js";
 import { type Interval, standardDeviation, tInterval } from "../core/statistics.js";
-import { type Contrast, contrast } from "./evidence.js";
+import { contrast, type Difference } from "./evidence.js";
 
 /** Scores of one way of training: [discipline][seed][method], every discipline with the same seeds and methods. */
 export type SpreadScores = readonly (readonly (readonly number[])[])[];
@@ -32,19 +32,18 @@ export function spreadBySeed(scores: SpreadScores): number[] {
 }
 
 /**
- * The contrast of claim 0: spread of joint training minus spread of single-discipline training, paired by seed, with
+ * The difference of claim 0: spread of joint training minus spread of single-discipline training, paired by seed, with
  * the exact sign-flip test of the four laws. Under equal spreads z_s of both is exchangeable within a seed.
  * Deviation from an exact test: medians are estimated; its error is measured by simulation in the tests.
  */
 export function spreadContrast(
-  identity: Pick<Contrast, "name" | "measure">,
+  measure: string,
   joint: { readonly arm: string; readonly scores: SpreadScores },
   single: { readonly arm: string; readonly scores: SpreadScores },
-): Contrast {
+): Difference {
   checkAlike(joint.scores, single.scores);
   return contrast(
-    identity.name,
-    identity.measure,
+    measure,
     { arm: joint.arm, values: spreadBySeed(joint.scores) },
     { arm: single.arm, values: spreadBySeed(single.scores) },
   );

@@ -5,6 +5,7 @@ import {
   type ArmEvidence,
   armEvidence,
   contrast,
+  type Difference,
   type Evidence,
   gatherEvidence,
   meanArm,
@@ -134,14 +135,9 @@ function evidenceOf(rule: VariabilityRule, runs: RunsBySeed): OwnEvidence {
       (method, part) => singleControl(method, Number(part.split("/")[1])),
     ),
   };
-  const spread = (name: string, { joint, single }: typeof control): ReturnType<typeof spreadContrast> =>
-    spreadContrast(
-      { name, measure: SPREAD },
-      { arm: "joint", scores: joint },
-      { arm: "single", scores: single },
-    );
+  const spread = ({ joint, single }: typeof control): Difference =>
+    spreadContrast(SPREAD, { arm: "joint", scores: joint }, { arm: "single", scores: single });
   const claim = claimed();
-  const [lower, ...byMethod] = rule.secondary as [string, ...string[]];
   const average = (arm: string, of: SpreadScores): { arm: string; values: number[] } => ({
     arm,
     values: seeds.map((_, seed) => mean(of.flatMap((group) => group[seed]!))),
@@ -178,11 +174,11 @@ function evidenceOf(rule: VariabilityRule, runs: RunsBySeed): OwnEvidence {
         seeds.map((seed) => run(seed, INSTRUCT.claim)),
       ),
     ],
-    primary: spread("primary", claim),
-    control: spread("control", control),
+    primary: spread(claim),
+    control: spread(control),
     secondary: [
-      contrast(lower, RECALL.name, average("single", claim.single), average("joint", claim.joint)),
-      ...methods.map((method, index) => spread(byMethod[index]!, claimed([method]))),
+      contrast(RECALL.name, average("single", claim.single), average("joint", claim.joint)),
+      ...methods.map((method) => spread(claimed([method]))),
     ],
     numbers: [
       ...ratio("ratio of spreads, joint to single", claim),

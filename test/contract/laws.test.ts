@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { chartSpec } from "../../src/figures/chart.js";
 import { renderSvg } from "../../src/figures/render.js";
-import type { Evidence } from "../../src/laws/evidence.js";
+import { type Evidence, gatherEvidence } from "../../src/laws/evidence.js";
 import { judge, type VerdictWord } from "../../src/laws/judge.js";
 import type { Law } from "../../src/laws/law.js";
 import { LAWS } from "../../src/laws/list.js";
@@ -93,6 +93,16 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_,
     const svg = await renderSvg(chartSpec(law.chart(evidence, judge(law.rule, evidence))));
     expect(svg).toContain("not a test");
     expect(/[^ ]{0,60}(?:NaN|undefined)/.exec(svg)?.[0]).toBeUndefined();
+  });
+
+  it("has a difference for each of its secondary claims, in their words", () => {
+    const evidence = evidenceOf(law, 1, 0);
+    const { secondary } = evidence;
+    expect(secondary.map(({ name }) => name)).toEqual(law.rule.secondary);
+    expect(secondary.every(({ values }) => values.length === law.rule.seeds.length)).toBe(true);
+    const longer = { ...law, rule: { ...law.rule, secondary: [...law.rule.secondary, "one more"] } };
+    const records = plantedLaw(law, [1], () => BASE);
+    expect(() => gatherEvidence(longer, records, () => evidence)).toThrow(/Secondary differences/);
   });
 
   it("names a run that a seed lacks", () => {

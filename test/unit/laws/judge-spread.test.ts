@@ -44,7 +44,7 @@ describe("spread by seed", () => {
   it("pairs joint with single training by seed", () => {
     const [joint, single] = world("pairs", 10, 0.2, 0.05);
     const found = spreadContrast(
-      { name: "primary", measure: "spread" },
+      "spread",
       { arm: "joint", scores: joint },
       { arm: "single", scores: single },
     );
@@ -65,7 +65,7 @@ describe("spread by seed", () => {
       { arm: "joint", scores: joint },
       { arm: "single", scores: single },
     ] as const;
-    expect(() => spreadContrast({ name: "n", measure: "m" }, ...arms)).toThrow(/expected/);
+    expect(() => spreadContrast("m", ...arms)).toThrow(/expected/);
     expect(() => spreadRatio(joint, single)).toThrow(/expected/);
   });
 });
@@ -138,7 +138,7 @@ describe("error rate of the paired test of spread, by simulation", () => {
     for (let i = 0; i < repetitions; i++) {
       const [joint, single] = world(`null ${i}`, 10, 0.1, 0.1);
       const { p } = spreadContrast(
-        { name: "primary", measure: "spread" },
+        "spread",
         { arm: "joint", scores: joint },
         { arm: "single", scores: single },
       );

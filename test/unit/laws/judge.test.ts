@@ -16,8 +16,14 @@ function evidenceOf(primary: readonly number[], control: readonly number[] = NO_
   const zeros = { arm: "balanced", values: primary.map(() => 0) };
   return {
     ...law.evidence(plantedStudy(LAW_SEEDS, PILOT_LIKE)),
-    primary: contrast("primary", "planted", { arm: "balanced+diversity", values: primary }, zeros),
-    control: contrast("control", "planted", { arm: "balanced+diversity", values: control }, zeros),
+    primary: {
+      name: "primary",
+      ...contrast("planted", { arm: "balanced+diversity", values: primary }, zeros),
+    },
+    control: {
+      name: "control",
+      ...contrast("planted", { arm: "balanced+diversity", values: control }, zeros),
+    },
   };
 }
 
@@ -126,7 +132,10 @@ describe("error rates, by simulation with a fixed stream", () => {
     for (let i = 0; i < repetitions; i++) {
       const values = Array.from({ length: 10 }, () => draw.normal(truth, 0.15));
       const zeros = { arm: "balanced", values: values.map(() => 0) };
-      const primary = contrast("primary", "planted", { arm: "balanced+diversity", values }, zeros);
+      const primary = {
+        name: "primary",
+        ...contrast("planted", { arm: "balanced+diversity", values }, zeros),
+      };
       const { word } = judge(law.rule, { ...base, primary }, others);
       words.set(word, (words.get(word) ?? 0) + 1);
     }
