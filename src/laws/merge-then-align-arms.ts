@@ -193,7 +193,7 @@ const weightsOf = (name: string): string => `${name}: weights`;
  */
 export function armsOf(rule: MergeThenAlignRule, seed: number): Arms {
   const { settings } = rule;
-  const { align, branch, forgetting } = settings;
+  const { align, joint, forgetting } = settings;
   const instruct = settings.training.model;
   const pipeline = new Pipeline(rule, seed);
   pipeline.score(ARMS.instruct, instruct);
@@ -202,7 +202,7 @@ export function armsOf(rule: MergeThenAlignRule, seed: number): Arms {
   pipeline.merge(ARMS.merged, recipeOf("linear", "", settings.density));
   pipeline.align(ARMS.merged, ["sft", "instructions"]);
   pipeline.train(ARMS.science, ARMS.merged, align.sft, {}, { sets: SETS });
-  pipeline.train(ARMS.joint, "stem", branch, {}, { sets: SETS });
+  pipeline.train(ARMS.joint, "stem", joint, {}, { sets: SETS });
   pipeline.train(ARMS.forgetting, instruct, forgetting, {}, { sets: SETS });
   return pipeline.arms;
 }
@@ -291,35 +291,59 @@ function slerpRecipe(model: string, instruct: string, t: number): MergeRequest["
   };
 }
 
-const STEM_RATES: readonly number[] = [0.001, 0.002, 0.003, 0.005, 0.008];
-const BRANCH_RATES: readonly number[] = [0.0003, 0.0005, 0.001, 0.002, 0.004];
+/** Peak learning rates that the pilot tries, by what is trained. */
+const RATES = {
+  stem: [0.002, 0.003, 0.005, 0.008, 0.012],
+  joint: [0.001, 0.002, 0.004, 0.008, 0.016],
+  branch: [0.0005, 0.001, 0.002, 0.004, 0.008],
+} as const;
+
+const rateName = (index: number): string => `rate ${index + 1}`;
 
 /**
- * Learning rates of the stem, and of the steps after it on all disciplines; a stem of all steps on one discipline as gate.
- * Alignment is not tuned: what it is for is asked by test items alone.
+ * Learning rates of the stem, of all disciplines together after it, and of the branches, which are scored by their mean; a
+ * stem of all steps on one discipline as gate. Alignment is not tuned: what it is for is asked by test items alone.
  */
 export function pilotOf(rule: MergeThenAlignRule): Pilot {
-  const { stem, branch, align } = rule.settings;
-  const trial = (
-    seed: number,
-    name: string,
-    settings: Partial<MergeThenAlignRule["settings"]>,
-  ): TrainRequest => {
-    const arms = armsOf({ ...rule, settings: { ...rule.settings, ...settings } }, seed);
-    return { ...(arms[name] as TrainRequest), evaluate: { sets: ["validation"] } };
+  const { settings } = rule;
+  const { stem, joint, branch, align, density } = settings;
+  const validated = (request: RunRequest | undefined): TrainRequest => ({
+    ...(request as TrainRequest),
+    evaluate: { sets: ["validation"] },
+  });
+  const candidates = (
+    use: keyof typeof RATES,
+    request: (lr: number, index: number) => TrainRequest,
+  ): Candidates => Object.fromEntries(RATES[use].map((lr, index) => [rateName(index), [request(lr, index)]]));
+  const armsWith = (seed: number, changes: Partial<MergeThenAlignRule["settings"]>): Arms =>
+    armsOf({ ...rule, settings: { ...settings, ...changes } }, seed);
+  /** The branches of every rate and their means. */
+  const merged = (seed: number): Record<string, RunRequest> => {
+    const pipeline = new Pipeline(rule, seed, { stem: armsOf(rule, seed)["stem"]! });
+    RATES.branch.forEach((lr, index) => {
+      const prefix = `${rateName(index)} `;
+      for (const one of DISCIPLINES)
+        pipeline.train(branchName(prefix, one), "stem", { ...branch, lr }, { disciplines: [one] });
+      pipeline.merge(rateName(index), recipeOf("linear", prefix, density));
+    });
+    return pipeline.arms;
   };
-  const rates = (values: readonly number[], request: (lr: number) => TrainRequest): Candidates =>
-    Object.fromEntries(values.map((lr, index) => [`rate ${index + 1}`, [request(lr)]]));
   return {
     seeds: [101],
     inRule: {
-      stem: `rate ${STEM_RATES.indexOf(stem.lr) + 1}`,
-      "after the stem": `rate ${BRANCH_RATES.indexOf(branch.lr) + 1}`,
+      stem: rateName(RATES.stem.findIndex((lr) => lr === stem.lr)),
+      joint: rateName(RATES.joint.findIndex((lr) => lr === joint.lr)),
+      "branches, merged": rateName(RATES.branch.findIndex((lr) => lr === branch.lr)),
     },
-    before: (seed) => ({ stem: armsOf(rule, seed)["stem"]! }),
+    before: (seed) => {
+      const scored = RATES.branch.map((_, index) => rateName(index));
+      const runs = Object.entries(merged(seed)).filter(([name]) => !scored.includes(name));
+      return { stem: armsOf(rule, seed)["stem"]!, ...Object.fromEntries(runs) };
+    },
     trials: (seed) => ({
-      stem: rates(STEM_RATES, (lr) => trial(seed, "stem", { stem: { ...stem, lr } })),
-      "after the stem": rates(BRANCH_RATES, (lr) => trial(seed, ARMS.joint, { branch: { ...branch, lr } })),
+      stem: candidates("stem", (lr) => validated(armsWith(seed, { stem: { ...stem, lr } })["stem"])),
+      joint: candidates("joint", (lr) => validated(armsWith(seed, { joint: { ...joint, lr } })[ARMS.joint])),
+      "branches, merged": candidates("branch", (_, index) => validated(merged(seed)[rateName(index)])),
     }),
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },
     gate: (seed) => {

@@ -14,8 +14,10 @@ export interface MergeThenAlignSettings {
   readonly wordings: number;
   /** The trunk that all branches grow from, on all disciplines and general instructions. */
   readonly stem: Phase & { readonly instructions: number };
-  /** One for each discipline, on it alone; the joint training has as many steps on all. */
+  /** One for each discipline, on it alone. */
   readonly branch: Phase;
+  /** All disciplines after the stem, in as many steps as a branch has. */
+  readonly joint: Phase;
   /** Instructions, science, and science under formats, a third each. */
   readonly align: Readonly<Record<"sft" | "dpo" | "orpo", Phase>>;
   /** Joint full fine-tuning of the untouched model without instructions. */
@@ -81,14 +83,15 @@ export const mergeThenAlignRule: MergeThenAlignRule = {
     },
     facts: 60,
     wordings: 8,
-    stem: { steps: 200, lr: 0.002, instructions: 0.2 },
-    branch: { steps: 100, lr: 0.0005 },
+    stem: { steps: 200, lr: 0.008, instructions: 0.2 },
+    branch: { steps: 100, lr: 0.002 },
+    joint: { steps: 100, lr: 0.004 },
     align: {
       sft: { steps: 80, lr: 0.0008 },
       dpo: { steps: 80, lr: 0.0002 },
       orpo: { steps: 80, lr: 0.0008 },
     },
-    forgetting: { steps: 300, lr: 0.002 },
+    forgetting: { steps: 300, lr: 0.008 },
     adapters: { steps: 100, lr: 0.01, rank: 8, alpha: 16 },
     slerp: 0.3,
     density: 0.5,
