@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 
 import { LawbookError } from "../core/errors.js";
-import { copy, readText } from "../core/files.js";
+import { copy, readText, writeFolderAtomic } from "../core/files.js";
 import type { Json } from "../core/canonical.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import { writeCheckpoint } from "../model/checkpoint.js";
@@ -166,13 +166,14 @@ function writerOf(
     const { method, stages } = record.request;
     if (stages !== undefined) {
       if (merged === true) throw mixtureCannotBeFolded();
-      copy(join(store.folder(id), "model"), folder);
-      copy(join(store.folder(id), "adapter"), join(folder, "adapter"));
-      return;
+      return writeFolderAtomic(folder, (temporary) => {
+        copy(join(store.folder(id), "model"), temporary);
+        copy(join(store.folder(id), "adapter"), join(temporary, "adapter"));
+      });
     }
     if (method.kind !== "full" && merged !== true) {
-      copy(findAdapter(`run:${id}`, store).folder, folder);
-      return;
+      const { folder: adapter } = findAdapter(`run:${id}`, store);
+      return writeFolderAtomic(folder, (temporary) => copy(adapter, temporary));
     }
     const { checkpoint } = findModel(`run:${id}`, root, store, 0);
     if (checkpoint.adapter !== undefined) throw mixtureCannotBeFolded();
