@@ -84,7 +84,7 @@ export const mergeThenAlignRule: MergeThenAlignRule = {
     facts: 60,
     wordings: 8,
     stem: { steps: 200, lr: 0.008, instructions: 0.2 },
-    branch: { steps: 100, lr: 0.002 },
+    branch: { steps: 100, lr: 0.004 },
     joint: { steps: 100, lr: 0.004 },
     align: {
       sft: { steps: 80, lr: 0.0008 },
