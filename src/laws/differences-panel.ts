@@ -1,5 +1,5 @@
 import type { Panel, Tone } from "../figures/chart.js";
-import type { Contrast, Evidence } from "./evidence.js";
+import type { Difference, Evidence } from "./evidence.js";
 import { digitsOf, signed } from "./headline.js";
 import { BESIDE, fittedAxis, intervalRow, runsOfPair, seedRows } from "./panel-rows.js";
 
@@ -7,7 +7,7 @@ import { BESIDE, fittedAxis, intervalRow, runsOfPair, seedRows } from "./panel-r
 export interface DifferenceRow {
   /** Words under the axis; line breaks are kept. */
   readonly label: string;
-  readonly contrast: Contrast;
+  readonly contrast: Difference;
   readonly tone?: Tone;
 }
 

@@ -1,6 +1,6 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import type { Axis, IntervalRow, PointRow } from "../figures/chart.js";
-import type { ArmEvidence, Contrast, Evidence, Sample } from "./evidence.js";
+import type { ArmEvidence, Difference, Evidence, Sample } from "./evidence.js";
 
 /** Pixels between a mean and the seeds that it summarises. */
 export const BESIDE = 16;
@@ -72,7 +72,7 @@ export function runOf(evidence: Evidence, arm: string, index: number): string {
 }
 
 /** The two runs of a paired difference, or "" where an arm has no single run. */
-export function runsOfPair(evidence: Evidence, contrast: Contrast, index: number): string {
+export function runsOfPair(evidence: Evidence, contrast: Difference, index: number): string {
   const [treatment, comparator] = [contrast.treatment, contrast.comparator].map((arm) =>
     runOf(evidence, arm, index),
   );

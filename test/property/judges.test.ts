@@ -15,13 +15,13 @@ const differences = (pairs: { min: number; max: number }): fc.Arbitrary<number[]
     { minLength: pairs.min, maxLength: pairs.max },
   );
 const judged = (primary: readonly number[], control: readonly number[], under = rule): Verdict => {
-  const of = (name: string, values: readonly number[]): Judged["primary"] =>
-    contrast(name, "m", { arm: "a", values }, { arm: "b", values: values.map(() => 0) });
+  const of = (values: readonly number[]): Judged["primary"] =>
+    contrast("m", { arm: "a", values }, { arm: "b", values: values.map(() => 0) });
   const evidence: Judged = {
     rule: contentId(under),
     purpose: "law",
-    primary: of("primary", primary),
-    control: of("control", control),
+    primary: of(primary),
+    control: of(control),
   };
   return judge(under, evidence);
 };

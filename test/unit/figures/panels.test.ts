@@ -6,7 +6,7 @@ import { renderSvg } from "../../../src/figures/render.js";
 import { armsPanel } from "../../../src/laws/arms-panel.js";
 import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
 import { differencesPanel } from "../../../src/laws/differences-panel.js";
-import { contrast, type Evidence } from "../../../src/laws/evidence.js";
+import { contrast, type Difference } from "../../../src/laws/evidence.js";
 import { forestChart } from "../../../src/laws/forest.js";
 import { gridPanel, slopePerDoubling } from "../../../src/laws/grid-panel.js";
 import { caption, lawName, scaleGap, verdictTitle, wrapped } from "../../../src/laws/headline.js";
@@ -77,14 +77,9 @@ describe("an arms panel", () => {
 });
 
 describe("a differences panel", () => {
-  const of = (values: readonly number[]): Evidence["primary"] =>
-    contrast(
-      "x",
-      "m",
-      { arm: "balanced+diversity", values },
-      { arm: "balanced", values: values.map(() => 0) },
-    );
-  const panelOf = (one: Evidence["primary"], sesoi = 0.1): Panel =>
+  const of = (values: readonly number[]): Difference =>
+    contrast("m", { arm: "balanced+diversity", values }, { arm: "balanced", values: values.map(() => 0) });
+  const panelOf = (one: Difference, sesoi = 0.1): Panel =>
     differencesPanel(evidence, {
       title: "differences",
       rows: [
