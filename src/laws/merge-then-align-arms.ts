@@ -315,6 +315,8 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
     use: keyof typeof RATES,
     request: (lr: number, index: number) => TrainRequest,
   ): Candidates => Object.fromEntries(RATES[use].map((lr, index) => [rateName(index), [request(lr, index)]]));
+  const chosen = (use: keyof typeof RATES): string =>
+    rateName(RATES[use].findIndex((lr) => lr === settings[use].lr));
   const armsWith = (seed: number, changes: Partial<MergeThenAlignRule["settings"]>): Arms =>
     armsOf({ ...rule, settings: { ...settings, ...changes } }, seed);
   /** The branches of every rate and their means. */
@@ -331,20 +333,25 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
   return {
     seeds: [101],
     inRule: {
-      stem: rateName(RATES.stem.findIndex((lr) => lr === stem.lr)),
-      joint: rateName(RATES.joint.findIndex((lr) => lr === joint.lr)),
-      "branches, merged": rateName(RATES.branch.findIndex((lr) => lr === branch.lr)),
+      stem: chosen("stem"),
+      joint: chosen("joint"),
+      "branches, merged": chosen("branch"),
     },
     before: (seed) => {
       const scored = RATES.branch.map((_, index) => rateName(index));
       const runs = Object.entries(merged(seed)).filter(([name]) => !scored.includes(name));
       return { stem: armsOf(rule, seed)["stem"]!, ...Object.fromEntries(runs) };
     },
-    trials: (seed) => ({
-      stem: candidates("stem", (lr) => validated(armsWith(seed, { stem: { ...stem, lr } })["stem"])),
-      joint: candidates("joint", (lr) => validated(armsWith(seed, { joint: { ...joint, lr } })[ARMS.joint])),
-      "branches, merged": candidates("branch", (_, index) => validated(merged(seed)[rateName(index)])),
-    }),
+    trials: (seed) => {
+      const means = merged(seed);
+      return {
+        stem: candidates("stem", (lr) => validated(armsWith(seed, { stem: { ...stem, lr } })["stem"])),
+        joint: candidates("joint", (lr) =>
+          validated(armsWith(seed, { joint: { ...joint, lr } })[ARMS.joint]),
+        ),
+        "branches, merged": candidates("branch", (_, index) => validated(means[rateName(index)])),
+      };
+    },
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },
     gate: (seed) => {
       const whole = {

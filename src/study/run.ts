@@ -54,13 +54,13 @@ export async function runStudy(
   law: Law,
   seeds: readonly number[],
   purpose: Purpose,
-  { compared: only = false, ...options }: StudyOptions & { readonly compared?: boolean },
+  { compared = false, ...options }: StudyOptions & { readonly compared?: boolean },
 ): Promise<Study> {
   checkSeeds(law.rule, seeds, purpose);
-  const compared = await runArms(law.arms, seeds, options);
-  const onGrid = only ? [] : seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
-  const further = await runArms((seed) => ({ ...law.arms(seed), ...law.grid?.(seed) }), onGrid, options);
-  const records = sortRecords([...compared, ...further]);
+  const arms = await runArms(law.arms, seeds, options);
+  const onGrid = compared ? [] : seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
+  const grid = await runArms((seed) => ({ ...law.arms(seed), ...law.grid?.(seed) }), onGrid, options);
+  const records = sortRecords([...arms, ...grid]);
   return conclude(law, records, familyPs(join(options.root, "reports"), law));
 }
 

@@ -2,14 +2,12 @@
 // Usage: npm run docs:magics
 import { join, resolve } from "node:path";
 
-import { readText, writeAtomic } from "../../../src/core/files.js";
 import { startKernel } from "../kernel/start.js";
+import { readSection, writeSection } from "../../support/page-section.js";
 import type { KernelClient } from "../../../src/jupyter/index.js";
 
 /** The page that holds the reference. */
 export const PAGE: string = join(import.meta.dirname, "../../../kernel-ext/README.md");
-
-const [START, END] = ["<!-- magics -->\n", "<!-- /magics -->"] as const;
 
 interface Listed {
   readonly name: string;
@@ -25,7 +23,7 @@ export async function magicsReference(client: KernelClient): Promise<string> {
     const help = (await plainText(client, `%help ${name}`)).replace(/ +$/gm, "");
     sections.push(`### ${signs.join(", ")}\n\n${summary}.\n\n\`\`\`\n${help}\n\`\`\`\n`);
   }
-  return `\n${sections.join("\n")}\n`;
+  return sections.join("\n").trimEnd();
 }
 
 /** What `%lsmagic --json` gives. */
@@ -38,8 +36,7 @@ export async function listMagics(client: KernelClient): Promise<readonly Listed[
 
 /** The reference that stands on the page. */
 export function writtenReference(): string {
-  const text = readText(PAGE);
-  return text.slice(text.indexOf(START) + START.length, text.indexOf(END));
+  return readSection(PAGE, "magics");
 }
 
 async function plainText(client: KernelClient, code: string): Promise<string> {
@@ -51,11 +48,6 @@ async function plainText(client: KernelClient, code: string): Promise<string> {
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
   const kernel = await startKernel();
-  const text = readText(PAGE);
-  const reference = await magicsReference(kernel.client);
-  writeAtomic(
-    PAGE,
-    text.replace(START + writtenReference() + END, () => START + reference + END),
-  );
+  writeSection(PAGE, "magics", await magicsReference(kernel.client));
   await kernel.stop();
 }
