@@ -66,8 +66,8 @@ export const recipeRule: RecipeRule = {
     wordings: { others: 12, scarce: 1, diverse: 16 },
     adapters: {
       default: { rank: 8, alpha: 16, lr: 0.01 },
-      optimised: { rank: 16, alpha: 5.65685424949238, lr: 0.01 },
-      "shared A": { rank: 4, alpha: 5.65685424949238, lr: 0.01 },
+      optimised: { rank: 16, alpha: 5.65685424949238, lr: 0.006 },
+      "shared A": { rank: 4, alpha: 5.65685424949238, lr: 0.006 },
     },
     experts: 5,
     align: { steps: 80, lr: 0.003 },

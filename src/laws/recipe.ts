@@ -60,7 +60,7 @@ function pilotOf(rule: RecipeRule): Pilot {
         Object.entries(TRIALS).map(([step, adapter]) => [
           adapter,
           Object.fromEntries(
-            [0.006, 0.01, 0.016, 0.026].map((lr) => [
+            [0.0035, 0.006, 0.01, 0.016, 0.026].map((lr) => [
               `lr ${lr}`,
               [requestOf(rule, seed, step as keyof typeof TRIALS, { lr, sets: ["validation"] })],
             ]),
