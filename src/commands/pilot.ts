@@ -50,8 +50,9 @@ function findingsText({ law, seeds, measure, gate, passes, tuning, cost }: Pilot
     `  cost  ${cost.runs} runs, ${cost.tokenParameters.toExponential(2)} tokens x parameters`,
     "",
     textTable(
-      ["alone", "strict", "majority", "lenient", "chance", "passes"],
+      ["gate", "discipline", "strict", "majority", "lenient", "chance", "passes"],
       gate.map((row) => [
+        row.arm,
         row.discipline,
         two(row.strict),
         two(row.majority),

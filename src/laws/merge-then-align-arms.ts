@@ -298,7 +298,7 @@ const RATES = {
   branch: [0.0005, 0.001, 0.002, 0.004, 0.008],
 } as const;
 
-const rateName = (index: number): string => `rate ${index + 1}`;
+const rateName = (lr: number): string => `lr ${lr}`;
 
 /**
  * Learning rates of the stem, of all disciplines together after it, and of the branches, which are scored by their mean; a
@@ -311,34 +311,30 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
     ...(request as TrainRequest),
     evaluate: { sets: ["validation"] },
   });
-  const candidates = (
-    use: keyof typeof RATES,
-    request: (lr: number, index: number) => TrainRequest,
-  ): Candidates => Object.fromEntries(RATES[use].map((lr, index) => [rateName(index), [request(lr, index)]]));
-  const chosen = (use: keyof typeof RATES): string =>
-    rateName(RATES[use].findIndex((lr) => lr === settings[use].lr));
+  const candidates = (use: keyof typeof RATES, request: (lr: number) => TrainRequest): Candidates =>
+    Object.fromEntries(RATES[use].map((lr) => [rateName(lr), [request(lr)]]));
   const armsWith = (seed: number, changes: Partial<MergeThenAlignRule["settings"]>): Arms =>
     armsOf({ ...rule, settings: { ...settings, ...changes } }, seed);
   /** The branches of every rate and their means. */
   const merged = (seed: number): Record<string, RunRequest> => {
     const pipeline = new Pipeline(rule, seed, { stem: armsOf(rule, seed)["stem"]! });
-    RATES.branch.forEach((lr, index) => {
-      const prefix = `${rateName(index)} `;
+    RATES.branch.forEach((lr) => {
+      const prefix = `${rateName(lr)} `;
       for (const one of DISCIPLINES)
         pipeline.train(branchName(prefix, one), "stem", { ...branch, lr }, { disciplines: [one] });
-      pipeline.merge(rateName(index), recipeOf("linear", prefix, density));
+      pipeline.merge(rateName(lr), recipeOf("linear", prefix, density));
     });
     return pipeline.arms;
   };
   return {
     seeds: [101],
     inRule: {
-      stem: chosen("stem"),
-      joint: chosen("joint"),
-      "branches, merged": chosen("branch"),
+      stem: rateName(stem.lr),
+      joint: rateName(joint.lr),
+      "branches, merged": rateName(branch.lr),
     },
     before: (seed) => {
-      const scored = RATES.branch.map((_, index) => rateName(index));
+      const scored: string[] = RATES.branch.map(rateName);
       const runs = Object.entries(merged(seed)).filter(([name]) => !scored.includes(name));
       return { stem: armsOf(rule, seed)["stem"]!, ...Object.fromEntries(runs) };
     },
@@ -349,7 +345,7 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
         joint: candidates("joint", (lr) =>
           validated(armsWith(seed, { joint: { ...joint, lr } })[ARMS.joint]),
         ),
-        "branches, merged": candidates("branch", (_, index) => validated(means[rateName(index)])),
+        "branches, merged": candidates("branch", (lr) => validated(means[rateName(lr)])),
       };
     },
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },

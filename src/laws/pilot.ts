@@ -11,7 +11,7 @@ import { matchRuns, macroScore, scoreOf } from "./evidence.js";
 export interface Pilot {
   /** From 101 on. */
   readonly seeds: readonly number[];
-  /** The runs of each candidate of a design, the same names of candidates for every design; a candidate's score is their mean. */
+  /** The runs of each candidate of a design, as many candidates for every design; a candidate's score is their mean. */
   trials(seed: number): Readonly<Record<string, Candidates>>;
   /** The candidate that the rule has for each design; it must be what the trials chose. */
   readonly inRule: Readonly<Record<string, string>>;

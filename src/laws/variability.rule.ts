@@ -68,11 +68,11 @@ export const variabilityRule: VariabilityRule = {
     wordings: 8,
     aloneSteps: 80,
     methods: {
-      full: { method: { kind: "full" }, lr: 0.005 },
-      LoRA: { method: { kind: "lora", rank: 8, alpha: 16, targets: "all-linear" }, lr: 0.01 },
+      full: { method: { kind: "full" }, lr: 0.021 },
+      LoRA: { method: { kind: "lora", rank: 8, alpha: 16, targets: "all-linear" }, lr: 0.016 },
       "LoRA-MoE": {
         method: { kind: "lora-moe", rank: 4, alpha: 8, experts: 4, targets: "all-linear" },
-        lr: 0.01,
+        lr: 0.016,
       },
     },
     control: { discipline: "biology", parts: 5 },

@@ -57,25 +57,22 @@ function pilotOf(rule: VariabilityRule): Pilot {
   const { facts, wordings } = rule.settings;
   const data = { facts: each(facts), wordings: each(wordings) };
   const RATES: Readonly<Record<VariedMethod, readonly number[]>> = {
-    full: [0.003, 0.005, 0.008, 0.013],
-    LoRA: [0.006, 0.01, 0.016, 0.026],
-    "LoRA-MoE": [0.006, 0.01, 0.016, 0.026],
+    full: [0.003, 0.005, 0.008, 0.013, 0.021, 0.034],
+    LoRA: [0.0035, 0.006, 0.01, 0.0125, 0.016, 0.026],
+    "LoRA-MoE": [0.0035, 0.006, 0.01, 0.0125, 0.016, 0.026],
   };
   return {
     seeds: [101],
     inRule: Object.fromEntries(
-      methodsOf(rule).map((method) => [
-        method,
-        `rate ${RATES[method].indexOf(rule.settings.methods[method].lr) + 1}`,
-      ]),
+      methodsOf(rule).map((method) => [method, `lr ${rule.settings.methods[method].lr}`]),
     ),
     trials: (seed) =>
       Object.fromEntries(
         methodsOf(rule).map((method) => [
           method,
           Object.fromEntries(
-            RATES[method].map((lr, index) => [
-              `rate ${index + 1}`,
+            RATES[method].map((lr) => [
+              `lr ${lr}`,
               [requestOf(rule, seed, method, data, { lr, set: "validation" })],
             ]),
           ),
