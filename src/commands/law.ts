@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import type { ArmEvidence } from "../laws/evidence.js";
-import { effectText, intervalText, pText, verdictTitle } from "../laws/headline.js";
+import { effectText, intervalText, pText, unsigned, verdictTitle } from "../laws/headline.js";
 import { FEWEST_PAIRS } from "../laws/judge.js";
 import type { LawRule } from "../laws/law.js";
 import { findLaw, LAWS } from "../laws/list.js";
@@ -167,11 +167,12 @@ function studyText({ law, evidence, verdict }: Study): string {
     ...evidence.arms.map(({ arm }) => arm.length),
     ...evidence.secondary.map(({ name }) => name.length),
   );
-  const scored = ({ arm, mean, interval, lenient, majority, consumed }: ArmEvidence): string =>
+  const scored = ({ arm, mean, interval, strict, lenient, majority, consumed }: ArmEvidence): string =>
     [
       `  ${arm.padEnd(width)}`,
       mean.toFixed(2).padEnd(6),
-      intervalText(interval).padEnd(14),
+      unsigned(intervalText(interval)).padEnd(14),
+      strict.toFixed(2).padEnd(6),
       lenient.toFixed(2).padEnd(7),
       majority.toFixed(2).padEnd(8),
       consumed === null ? "-" : `${Math.round(consumed.wordings)}`.padEnd(8),
@@ -190,15 +191,22 @@ function studyText({ law, evidence, verdict }: Study): string {
       (verdict.control.failed
         ? "the effect shows where it should not"
         : "the effect does not show, as it should"),
-    `  seeds     ${evidence.seeds.map((seed, index) => `${seed} (${evidence.units[index]})`).join(", ")}`,
+    `  seeds     ${unitsText(evidence)}`,
     `  base      ${evidence.base.model}, ${evidence.base.sha256.slice(0, 12)}, engine ${evidence.base.engine}`,
     `  cost      ${evidence.cost.runs} runs, ${evidence.cost.tokenParameters.toExponential(2)} tokens x parameters` +
       (evidence.diverged.length === 0 ? "" : `, ${evidence.diverged.length} diverged and scored 0`),
     "",
-    `  ${"arm".padEnd(width)}  strict  95 % interval   lenient  majority  wordings  Vendi`,
+    `  ${"arm".padEnd(width)}  score   95 % interval   strict  lenient  majority  wordings  Vendi`,
     ...evidence.arms.map(scored),
     "",
     "  secondary, without a verdict",
     ...evidence.secondary.map((one) => `  ${one.name.padEnd(width)}  ${effectText(one)}`),
   ].join("\n");
+}
+
+/** Seeds by what they rotate: "1, 3 (geography), 2, 4 (biology)". */
+function unitsText({ seeds, units }: Study["evidence"]): string {
+  return [...new Set(units)]
+    .map((unit) => `${seeds.filter((_, index) => units[index] === unit).join(", ")} (${unit})`)
+    .join(", ");
 }

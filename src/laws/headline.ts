@@ -90,6 +90,11 @@ export function intervalText(interval: Interval | null, digits = 2): string {
   return interval === null ? "none" : `[${signed(interval.low, digits)}, ${signed(interval.high, digits)}]`;
 }
 
+/** An interval of levels, which need no plus: "[0.26, 0.56]". */
+export function unsigned(text: string): string {
+  return text.replaceAll("+", "");
+}
+
 /** A p-value with three decimals, "< 0.001" below them. */
 export function pText(p: number): string {
   return p < 0.001 ? "< 0.001" : `= ${p.toFixed(3)}`;

@@ -32,6 +32,7 @@ export function optimizeThenScaleChart(
       x: { title: one.x, scale },
       y: AXIS,
     });
+  const ofRanks = DESIGNS.flatMap((design) => ends.map((rank) => rankArm(design, rank)));
   return {
     title: verdictTitle(title, evidence, verdict),
     subtitle: caption(evidence, verdict, {
@@ -44,9 +45,12 @@ export function optimizeThenScaleChart(
     panels: [
       armsPanel(evidence, {
         title: "Four choices, unseen phrasings",
-        arms: DESIGNS.flatMap((design) => ends.map((rank) => rankArm(design, rank))),
+        arms: ofRanks,
         references: [INSTRUCT],
-        labels: { [INSTRUCT]: "Instruct,\nuntouched" },
+        labels: {
+          ...Object.fromEntries(ofRanks.map((arm) => [arm, arm.replace(", ", ",\n")])),
+          [INSTRUCT]: "Instruct,\nuntouched",
+        },
         y: AXIS,
       }),
       differencesPanel(evidence, {

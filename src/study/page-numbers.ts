@@ -1,5 +1,5 @@
 import type { ArmEvidence, Contrast, Grid, Matrix } from "../laws/evidence.js";
-import { digitsOf, intervalText, signed, thousands } from "../laws/headline.js";
+import { digitsOf, intervalText, signed, thousands, unsigned } from "../laws/headline.js";
 import { html, type Markup, type Part, table } from "./page-html.js";
 import { pNumber } from "./page-table.js";
 import type { Study } from "./study.js";
@@ -119,11 +119,6 @@ function matrixTable({ name, rows, columns, values }: Matrix): Markup {
     [{ title: "row" }, ...columns.map((title) => ({ title, number: true }))],
     rows.map((row, index) => [row, ...values[index]!.map((value) => minus(value.toFixed(2)))]),
   );
-}
-
-/** A level in place of a difference: no plus sign. */
-function unsigned(text: string): string {
-  return text.replaceAll("+", "");
 }
 
 function minus(text: string): string {
