@@ -42,7 +42,8 @@ export const replayCommand: CommandSpec<ReplayReport> = command({
       name: "retrain",
       kind: "number",
       placeholder: "N",
-      description: "re-train N records chosen at random, of each law in turn; default 1, or 0 with NOTEBOOK",
+      description:
+        "re-train N records chosen at random, of each law in turn, the recipe last; default 1, or 0 with NOTEBOOK",
     },
     {
       name: "timeout",

@@ -2,7 +2,7 @@ import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, quote } from "../core/errors.js";
 import { mean, sum } from "../core/math.js";
 import { type Interval, signFlipTest, standardDeviation, tInterval } from "../core/statistics.js";
-import type { Consumed, RunRecord, Score } from "../runs/record.js";
+import { type Consumed, type RunRecord, type Score, tokenParameters } from "../runs/record.js";
 import { type Discipline, DISCIPLINES, type EvaluationSet } from "../runs/request.js";
 import { type Arms, armsBefore, waves, withRuns } from "./arms.js";
 import type { Law, LawRule } from "./law.js";
@@ -119,7 +119,7 @@ export interface Evidence {
   }[];
   /** Ids of diverged runs; they score 0 and stay in. */
   readonly diverged: readonly string[];
-  /** Number of runs, and the sum over them of tokens times trainable parameters. */
+  /** Number of runs, and the sum over them of tokens times parameters of the model that these went through. */
   readonly cost: { readonly runs: number; readonly tokenParameters: number };
 }
 
@@ -457,9 +457,6 @@ function provenance(
     base: { ...base, parameters: rule.base.parameters },
     models,
     diverged: [...new Set(all.filter((record) => record.outcome === "diverged").map((record) => record.id))],
-    cost: {
-      runs: records.length,
-      tokenParameters: records.reduce((total, { result }) => total + result.tokens * result.parameters, 0),
-    },
+    cost: { runs: records.length, tokenParameters: tokenParameters(records) },
   };
 }

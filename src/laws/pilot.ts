@@ -1,5 +1,5 @@
 import { mean } from "../core/math.js";
-import type { RunRecord } from "../runs/record.js";
+import { type RunRecord, tokenParameters } from "../runs/record.js";
 import type { Discipline, EvaluationSet, RunRequest } from "../runs/request.js";
 import type { Arms } from "./arms.js";
 import { matchRuns, macroScore, scoreOf } from "./evidence.js";
@@ -113,10 +113,7 @@ export function pilotFindings(law: string, pilot: Pilot, records: readonly RunRe
     gate,
     passes: gate.every(({ passes }) => passes),
     tuning,
-    cost: {
-      runs: records.length,
-      tokenParameters: records.reduce((total, { result }) => total + result.tokens * result.parameters, 0),
-    },
+    cost: { runs: records.length, tokenParameters: tokenParameters(records) },
   };
 }
 

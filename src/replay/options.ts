@@ -1,5 +1,5 @@
 import type { LawbookError } from "../core/errors.js";
-import type { RunRecord } from "../runs/record.js";
+import type { FindRecord, RunRecord } from "../runs/record.js";
 import type { Retrained } from "../runs/retrain.js";
 import type { Environment } from "./lock.js";
 
@@ -29,7 +29,7 @@ export interface ReplayOptions {
   }) => void;
   readonly inputs: ProjectInputs;
   /** Seconds that a record would train, parents left out. */
-  readonly plannedSeconds: (record: RunRecord) => number;
+  readonly plannedSeconds: (record: RunRecord, find: FindRecord) => number;
   /** Trains a record again, with its parents, in a store of its own. */
   readonly trainAgain: (record: RunRecord, home: string) => Promise<Retrained>;
 }

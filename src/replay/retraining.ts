@@ -2,12 +2,13 @@ import { randomIndex } from "../core/entropy.js";
 import { LawbookError } from "../core/errors.js";
 import type { RunRecord } from "../runs/record.js";
 import type { Retrained } from "../runs/retrain.js";
+import { isOfAllLaws } from "../study/study.js";
 import type { LawRecords } from "./records.js";
 import type { ReplayOptions } from "./options.js";
 import type { ReportBuilder } from "./report.js";
 
 /** A record is only chosen for re-training where it takes less, parents included. */
-const MOST_SECONDS = 90;
+const MOST_SECONDS = 120;
 
 /** Trains some records again, chosen by the entropy of the system, so that nobody knows beforehand which. */
 export async function retrainSome(
@@ -20,9 +21,12 @@ export async function retrainSome(
   if (retrain === 0) return;
   const byId = new Map(laws.flatMap(({ records }) => records.map((record) => [record.id, record])));
   const seconds = (record: RunRecord): number =>
-    withParents(record, byId).reduce((sum, run) => sum + plannedSeconds(run), 0);
-  const short = laws.map(({ records }) => records.filter((record) => seconds(record) < MOST_SECONDS));
-  const chosen = chooseRecords(short, retrain, randomIndex);
+    withParents(record, byId).reduce((sum, run) => sum + plannedSeconds(run, (id) => byId.get(id)), 0);
+  const short = (all: readonly LawRecords[]): RunRecord[][] =>
+    all.map(({ records }) => records.filter((record) => seconds(record) < MOST_SECONDS));
+  const own = short(laws.filter(({ law }) => !isOfAllLaws(law)));
+  const together = short(laws.filter(({ law }) => isOfAllLaws(law))).flat();
+  const chosen = chooseRecords(own, together, retrain, randomIndex);
   if (chosen.length === 0) {
     report.row("retrain", "any", "skipped", `no record trains in less than ${MOST_SECONDS} s`);
   }
@@ -42,21 +46,23 @@ export async function retrainSome(
   }
 }
 
-/** `count` different items, drawn from the groups in turn, so that each law gets its share. */
+/** `count` different items in rounds: one of each group in a drawn order, then one of the last group. */
 export function chooseRecords<T>(
   groups: readonly (readonly T[])[],
+  last: readonly T[],
   count: number,
   draw: (n: number) => number,
 ): T[] {
   const left = groups.map((group) => [...group]);
+  const atEnd = [...last];
   const chosen: T[] = [];
-  for (let round: T[][] = []; chosen.length < count;) {
-    if (round.length === 0) round = left.filter((group) => group.length > 0);
-    if (round.length === 0) break;
-    const [group = []] = round.splice(draw(round.length), 1);
-    chosen.push(...group.splice(draw(group.length), 1));
+  const take = (group: T[]): void => void chosen.push(...group.splice(draw(group.length), 1));
+  while (chosen.length < count && [...left, atEnd].some((group) => group.length > 0)) {
+    const round = left.filter((group) => group.length > 0);
+    while (round.length > 0) take(round.splice(draw(round.length), 1)[0]!);
+    if (atEnd.length > 0) take(atEnd);
   }
-  return chosen;
+  return chosen.slice(0, count);
 }
 
 /** A record and all that it was made from, each once. */

@@ -1,8 +1,10 @@
 import { canonicalJson, contentId } from "../core/canonical.js";
 import { LawbookError, mismatch } from "../core/errors.js";
+import { product } from "../core/math.js";
 import type { DisciplineScore } from "../evaluate/score.js";
 import type { RoutingStatistics } from "../evaluate/routing.js";
 import type { ConsumedRows } from "../data/mixture.js";
+import { parametersOf, SIZES } from "../model/config.js";
 import type { PartitionReport } from "../partition/report.js";
 import type { PartitionRequest } from "../partition/request.js";
 import type { CompositionReport } from "./compose/report.js";
@@ -91,6 +93,30 @@ export type TrainRecord = RunRecord<TrainRequest>;
 
 /** The record of a composition. */
 export type ComposeRecord = RunRecord<ComposeRequest>;
+
+/** Finds a record by its id. */
+export type FindRecord = (id: string) => RunRecord | undefined;
+
+/**
+ * Parameters of the model that a run went through, by the size in the name of the model that its first ancestor started
+ * from (`xs-instruct`, `new:l`). Of a model with another name: the trainable parameters, a lower bound where an adapter was
+ * trained.
+ */
+export function modelParameters(record: RunRecord, find: FindRecord): number {
+  const [parent] = record.inputs.parents;
+  const before = parent === undefined ? undefined : find(parent);
+  if (before !== undefined) return modelParameters(before, find);
+  const size = /^(?:new:)?(xs|s|m|l)(?:-|$)/.exec(record.inputs.model.name)?.[1];
+  if (size === undefined) return record.result.parameters;
+  return parametersOf(SIZES[size as keyof typeof SIZES]).reduce((sum, { shape }) => sum + product(shape), 0);
+}
+
+/** What runs cost: the sum over them of tokens times parameters of the model that these went through. */
+export function tokenParameters(records: readonly RunRecord[]): number {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const find: FindRecord = (id) => byId.get(id);
+  return records.reduce((sum, record) => sum + record.result.tokens * modelParameters(record, find), 0);
+}
 
 /** Is a record that of a training? */
 export function isTraining(record: RunRecord): record is TrainRecord {

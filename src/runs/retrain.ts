@@ -6,7 +6,7 @@ import { exists, remove } from "../core/files.js";
 import { resolveCompose } from "./compose/resolve.js";
 import { resolveMergeAgain } from "./merge.js";
 import { resolvePartition } from "./partition.js";
-import type { ResolvedRun, RunRecord } from "./record.js";
+import { type FindRecord, modelParameters, type ResolvedRun, type RunRecord } from "./record.js";
 import { resolveTrain } from "./resolve.js";
 import { openStore, type Store } from "./store.js";
 import { type BatchProgress, executeInChild } from "./worker.js";
@@ -41,9 +41,9 @@ const SECONDS_PER_TOKEN_PARAMETER = 2.9e-10;
 /** Seconds of start, packing and scoring. */
 const FIXED_SECONDS = 12;
 
-/** What training a record again should take on one core, parents left out. */
-export function plannedSeconds({ result }: RunRecord): number {
-  return FIXED_SECONDS + result.tokens * result.parameters * SECONDS_PER_TOKEN_PARAMETER;
+/** What training a record again should take on one core, parents left out; `find` answers their ids. */
+export function plannedSeconds(record: RunRecord, find: FindRecord): number {
+  return FIXED_SECONDS + record.result.tokens * modelParameters(record, find) * SECONDS_PER_TOKEN_PARAMETER;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import { readText } from "../core/files.js";
-import { checkRecord, recordLine, type RunRecord } from "../runs/record.js";
+import { checkRecord, type FindRecord, recordLine, type RunRecord } from "../runs/record.js";
 
 /** Text of a `records.jsonl`: one canonical record a line, sorted by id, each once. */
 export function recordsText(records: readonly RunRecord[]): string {
@@ -19,10 +19,7 @@ export function sortRecords(records: readonly RunRecord[]): RunRecord[] {
  * The records and every run that they were made from, so that each of them can be re-trained from the file alone.
  * `find` answers an id from the store. Throws `missing` where a parent is gone.
  */
-export function closeUnderParents(
-  records: readonly RunRecord[],
-  find: (id: string) => RunRecord | undefined,
-): RunRecord[] {
+export function closeUnderParents(records: readonly RunRecord[], find: FindRecord): RunRecord[] {
   const closed = new Map<string, RunRecord>();
   const waiting = [...records];
   for (let record = waiting.pop(); record !== undefined; record = waiting.pop()) {

@@ -37,6 +37,11 @@ export const STUDY_FILES = [
 /** One file of a study folder. */
 export type StudyFile = (typeof STUDY_FILES)[number];
 
+/** Is a study one of all laws in order (the recipe), and not of a law or claim of its own? */
+export function isOfAllLaws(law: string): boolean {
+  return LAWS.some(({ rule }) => rule.law === law && rule.number > 4);
+}
+
 /**
  * Evidence, verdict and figure of a law's records. Trains nothing.
  * `others`: p-values of the other claims of the law's family, as far as they are known.
