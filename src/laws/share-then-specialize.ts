@@ -127,7 +127,9 @@ function evidenceOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): OwnEvidenc
       ),
     ],
     grids: gridsOf(rule, runs),
-    matrices: [routing("shared A", runsOf("shared A")), routing("symmetric", runsOf("symmetric"))],
+    matrices: (["shared A", "symmetric"] as const).flatMap((design) =>
+      routing(design, seeds[0]!, runsOf(design)[0]!),
+    ),
     numbers: (["symmetric", "shared A", "shared B"] as const).flatMap((design) =>
       (["A", "B"] as const).flatMap((factor) => {
         const values = runsOf(design).flatMap((run) => run.result.routing?.similarity[factor] ?? []);
@@ -175,17 +177,16 @@ function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["gri
   ];
 }
 
-/** Where the routers send each discipline, mean over seeds. */
-function routing(design: Design, runs: readonly RunRecord[]): Matrix {
-  const shares = runs.flatMap(({ result: { routing: own } }) => (own === undefined ? [] : [own.shares]));
-  const experts = shares[0]?.[DISCIPLINES[0]]?.length ?? 0;
-  const columns = Array.from({ length: experts }, (_, expert) => `expert ${expert + 1}`);
-  return {
-    name: `routing of ${design}`,
-    rows: DISCIPLINES,
-    columns,
-    values: DISCIPLINES.map((discipline) =>
-      columns.map((_, expert) => mean(shares.map((one) => one[discipline]![expert]!))),
-    ),
-  };
+/** Where the routers of one seed send each discipline: number 1 is another expert in every seed, so means would say nothing. */
+function routing(design: Design, seed: number, { result }: RunRecord): Matrix[] {
+  const shares = result.routing?.shares;
+  if (shares === undefined) return [];
+  return [
+    {
+      name: `${design}, seed ${seed}`,
+      rows: DISCIPLINES,
+      columns: shares[DISCIPLINES[0]]!.map((_, index) => `expert ${index + 1}`),
+      values: DISCIPLINES.map((discipline) => shares[discipline]!),
+    },
+  ];
 }
