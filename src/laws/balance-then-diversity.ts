@@ -26,7 +26,7 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import type { Pilot } from "./pilot.js";
+import { candidateRates, type Pilot, rateName } from "./pilot.js";
 
 const TITLE = "Balance-then-Diversity";
 const RECALL = "strict t-recall of the small discipline";
@@ -58,13 +58,10 @@ function pilotOf(rule: BalanceThenDiversityRule): Pilot {
   };
   return {
     seeds: [101],
-    inRule: { "both balanced arms": `lr ${rule.settings.training.optimizer.lr}` },
+    inRule: { "both balanced arms": rateName(rule.settings.training.optimizer.lr) },
     trials: (seed) => ({
-      "both balanced arms": Object.fromEntries(
-        [0.003, 0.005, 0.008].map((lr) => [
-          `lr ${lr}`,
-          [ARMS.copies, ARMS.diverse].map((arm) => trial(seed, arm, lr)),
-        ]),
+      "both balanced arms": candidateRates([0.003, 0.005, 0.008], (lr) =>
+        [ARMS.copies, ARMS.diverse].map((arm) => trial(seed, arm, lr)),
       ),
     }),
     chosenBy: { set: "validation", key: "strict", groups: (seed) => [smallDiscipline(rule, seed)] },

@@ -9,7 +9,7 @@ import {
 import type { TrainInput } from "../runs/schema.js";
 import { type Arms, armModel } from "./arms.js";
 import type { MergeThenAlignRule, Phase } from "./merge-then-align.rule.js";
-import type { Candidates, Pilot } from "./pilot.js";
+import { candidateRates, type Candidates, type Pilot, rateName } from "./pilot.js";
 import { aloneRequests, each, trainingRequest } from "./requests.js";
 
 /** Names of scored runs. */
@@ -298,8 +298,6 @@ const RATES = {
   branch: [0.0005, 0.001, 0.002, 0.004, 0.008],
 } as const;
 
-const rateName = (lr: number): string => `lr ${lr}`;
-
 /**
  * Learning rates of the stem, of all disciplines together after it, and of the branches, which are scored by their mean; a
  * stem of all steps on one discipline as gate. Alignment is not tuned: what it is for is asked by test items alone.
@@ -312,7 +310,7 @@ export function pilotOf(rule: MergeThenAlignRule): Pilot {
     evaluate: { sets: ["validation"] },
   });
   const candidates = (use: keyof typeof RATES, request: (lr: number) => TrainRequest): Candidates =>
-    Object.fromEntries(RATES[use].map((lr) => [rateName(lr), [request(lr)]]));
+    candidateRates(RATES[use], (lr) => [request(lr)]);
   const armsWith = (seed: number, changes: Partial<MergeThenAlignRule["settings"]>): Arms =>
     armsOf({ ...rule, settings: { ...settings, ...changes } }, seed);
   /** The branches of every rate and their means. */

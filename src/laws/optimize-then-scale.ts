@@ -32,7 +32,7 @@ import {
 } from "./optimize-then-scale-arms.js";
 import { optimizeThenScaleChart } from "./optimize-then-scale-figure.js";
 import { type OptimizeThenScaleRule, optimizeThenScaleRule } from "./optimize-then-scale.rule.js";
-import type { Pilot } from "./pilot.js";
+import { candidateRates, type Pilot, rateName } from "./pilot.js";
 import { aloneRequests } from "./requests.js";
 
 const TITLE = "Optimize-then-Scale";
@@ -61,24 +61,19 @@ function pilotOf(rule: OptimizeThenScaleRule): Pilot {
   const [smallest] = rule.settings.ranks as [number];
   return {
     seeds: [101],
-    inRule: Object.fromEntries(DESIGNS.map((design) => [design, `lr ${rule.settings.rates[design]}`])),
+    inRule: Object.fromEntries(DESIGNS.map((design) => [design, rateName(rule.settings.rates[design])])),
     trials: (seed) =>
       Object.fromEntries(
         DESIGNS.map((design) => [
           design,
-          Object.fromEntries(
-            [0.005, 0.01, 0.02, 0.04].map((lr) => [
-              `lr ${lr}`,
-              [
-                requestOf(rule, seed, {
-                  changes: design === "optimised" ? CHANGES : [],
-                  rank: smallest,
-                  lr,
-                  set: "validation",
-                }),
-              ],
-            ]),
-          ),
+          candidateRates([0.005, 0.01, 0.02, 0.04], (lr) => [
+            requestOf(rule, seed, {
+              changes: design === "optimised" ? CHANGES : [],
+              rank: smallest,
+              lr,
+              set: "validation",
+            }),
+          ]),
         ]),
       ),
     chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },

@@ -30,6 +30,17 @@ export interface Pilot {
 /** Runs by the name of the candidate. */
 export type Candidates = Readonly<Record<string, readonly RunRequest[]>>;
 
+/** The name of a candidate that is a peak learning rate. */
+export const rateName = (lr: number): string => `lr ${lr}`;
+
+/** Peak learning rates as candidates. */
+export function candidateRates(
+  rates: readonly number[],
+  requests: (lr: number) => readonly RunRequest[],
+): Candidates {
+  return Object.fromEntries(rates.map((lr) => [rateName(lr), requests(lr)]));
+}
+
 /** A discipline trained alone, on unseen phrasings, mean over the pilot seeds. */
 export interface GateRow {
   readonly arm: string;

@@ -14,7 +14,7 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import type { Pilot } from "./pilot.js";
+import { candidateRates, type Pilot, rateName } from "./pilot.js";
 import { aloneRequests } from "./requests.js";
 import { armsOf, INSTRUCT, requestOf, STEPS } from "./recipe-arms.js";
 import { recipeChart } from "./recipe-figure.js";
@@ -53,18 +53,15 @@ function pilotOf(rule: RecipeRule): Pilot {
   return {
     seeds: [101],
     inRule: Object.fromEntries(
-      Object.values(TRIALS).map((adapter) => [adapter, `lr ${rule.settings.adapters[adapter].lr}`]),
+      Object.values(TRIALS).map((adapter) => [adapter, rateName(rule.settings.adapters[adapter].lr)]),
     ),
     trials: (seed) =>
       Object.fromEntries(
         Object.entries(TRIALS).map(([step, adapter]) => [
           adapter,
-          Object.fromEntries(
-            [0.0035, 0.006, 0.01, 0.016, 0.026].map((lr) => [
-              `lr ${lr}`,
-              [requestOf(rule, seed, step as keyof typeof TRIALS, { lr, sets: ["validation"] })],
-            ]),
-          ),
+          candidateRates([0.0035, 0.006, 0.01, 0.016, 0.026], (lr) => [
+            requestOf(rule, seed, step as keyof typeof TRIALS, { lr, sets: ["validation"] }),
+          ]),
         ]),
       ),
     chosenBy: { set: "validation", key: "lenient", groups: () => DISCIPLINES },

@@ -17,7 +17,7 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import type { Pilot } from "./pilot.js";
+import { candidateRates, type Pilot, rateName } from "./pilot.js";
 import { aloneArm, ARMS, armsOf, expertsArm, gridOf, requestOf } from "./share-then-specialize-arms.js";
 import { shareThenSpecializeChart } from "./share-then-specialize-figure.js";
 import {
@@ -52,17 +52,14 @@ function pilotOf(rule: ShareThenSpecializeRule): Pilot {
   const designs = Object.keys(rule.settings.designs) as Design[];
   return {
     seeds: [101],
-    inRule: Object.fromEntries(designs.map((design) => [design, `lr ${rule.settings.designs[design].lr}`])),
+    inRule: Object.fromEntries(designs.map((design) => [design, rateName(rule.settings.designs[design].lr)])),
     trials: (seed) =>
       Object.fromEntries(
         designs.map((design) => [
           design,
-          Object.fromEntries(
-            [0.006, 0.01, 0.016, 0.026].map((lr) => [
-              `lr ${lr}`,
-              [requestOf(rule, seed, { design, lr, set: "validation" })],
-            ]),
-          ),
+          candidateRates([0.006, 0.01, 0.016, 0.026], (lr) => [
+            requestOf(rule, seed, { design, lr, set: "validation" }),
+          ]),
         ]),
       ),
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },

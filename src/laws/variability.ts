@@ -15,7 +15,7 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import type { Pilot } from "./pilot.js";
+import { candidateRates, type Pilot, rateName } from "./pilot.js";
 import { each } from "./requests.js";
 import { type SpreadScores, spreadContrast, spreadRatio, spreadTest } from "./spread.js";
 import {
@@ -64,18 +64,15 @@ function pilotOf(rule: VariabilityRule): Pilot {
   return {
     seeds: [101],
     inRule: Object.fromEntries(
-      methodsOf(rule).map((method) => [method, `lr ${rule.settings.methods[method].lr}`]),
+      methodsOf(rule).map((method) => [method, rateName(rule.settings.methods[method].lr)]),
     ),
     trials: (seed) =>
       Object.fromEntries(
         methodsOf(rule).map((method) => [
           method,
-          Object.fromEntries(
-            RATES[method].map((lr) => [
-              `lr ${lr}`,
-              [requestOf(rule, seed, method, data, { lr, set: "validation" })],
-            ]),
-          ),
+          candidateRates(RATES[method], (lr) => [
+            requestOf(rule, seed, method, data, { lr, set: "validation" }),
+          ]),
         ]),
       ),
     chosenBy: { set: "validation", key: "strict", groups: () => DISCIPLINES },
