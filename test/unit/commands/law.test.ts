@@ -69,6 +69,20 @@ describe("lawbook law N", () => {
     expect(project.snapshot()).toEqual(before);
   });
 
+  it("tells an arm's score from its strict and its lenient accuracy, and seeds by what they rotate", async () => {
+    const study = await run();
+    const [first] = study.evidence.arms;
+    const interval = { low: 0.46, high: 0.54 };
+    const arm = { ...first!, mean: 0.5, interval, strict: 0.07, lenient: 0.61, majority: 0.27 };
+    const { text } = await lawCommand.show({ ...study, evidence: { ...study.evidence, arms: [arm] } });
+    const lines = text.split("\n").map((line) => line.trim().split(/ {2,}/));
+    const heading = lines.find(([word]) => word === "arm")!;
+    expect(heading.slice(1, 6)).toEqual(["score", "95 % interval", "strict", "lenient", "majority"]);
+    const row = lines[lines.indexOf(heading) + 1]!;
+    expect(row.slice(0, 6)).toEqual([arm.arm, "0.50", "[0.46, 0.54]", "0.07", "0.61", "0.27"]);
+    expect(text).toMatch(/seeds +1, 3, 5, 7, 9 \((\w+)\), 2, 4, 6, 8, 10 \((?!\1)\w+\)\n/);
+  });
+
   it("judges some of the seeds, and calls nine not a test", async () => {
     const { verdict, records } = await run({ seeds: "1-9" });
     expect(verdict.word).toBe("not a test");

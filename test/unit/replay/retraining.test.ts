@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { LawbookError } from "../../../src/core/errors.js";
 import type { ReplayOptions } from "../../../src/replay/options.js";
+import type { LawRecords } from "../../../src/replay/records.js";
 import { ReportBuilder, type ReplayReport } from "../../../src/replay/report.js";
 import { chooseRecords, retrainSome } from "../../../src/replay/retraining.js";
 import type { RunRecord } from "../../../src/runs/record.js";
@@ -17,7 +18,12 @@ const digests = ({ result, resultSha256 }: RunRecord): RunDigests => ({
 /** Chooses and "trains" with a trainer that the test plays, to see what is asked of it and what is said of its answer. */
 async function chosenBy(
   trainAgain: ReplayOptions["trainAgain"],
-  { retrain = 1, seconds = (_: RunRecord): number => 1, of = records as readonly RunRecord[] } = {},
+  {
+    retrain = 1,
+    seconds = (_: RunRecord): number => 1,
+    of = records as readonly RunRecord[],
+    laws = [{ law: "law", records: of }] as readonly LawRecords[],
+  } = {},
 ): Promise<{ asked: RunRecord[]; report: ReplayReport }> {
   const asked: RunRecord[] = [];
   const report = new ReportBuilder();
@@ -37,7 +43,7 @@ async function chosenBy(
       return trainAgain(record, home);
     },
   };
-  await retrainSome(options, [{ law: "law", records: of }], "/home", report);
+  await retrainSome(options, laws, "/home", report);
   return { asked, report: report.build() };
 }
 
@@ -92,6 +98,16 @@ describe("retrainSome", () => {
       { state: "skipped", detail: "no record trains in less than 120 s" },
     ]);
     expect((await chosenBy(equal, { retrain: 0 })).report.rows).toEqual([]);
+  });
+
+  it("comes to the recipe after every law", async () => {
+    const [first, ...others] = records;
+    const laws = [
+      { law: "recipe", records: others },
+      { law: "variability", records: [first!] },
+    ];
+    for (let i = 0; i < 10; i++) expect((await chosenBy(equal, { laws })).asked).toEqual([first]);
+    expect((await chosenBy(equal, { laws, retrain: 2 })).asked).toHaveLength(2);
   });
 
   it("does not always take the same one", async () => {
