@@ -12,7 +12,7 @@ export interface ArmsPanelOptions {
   readonly references?: readonly string[];
   /** Words for names of arms; line breaks are kept. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Strict accuracy in [0, 1] where absent. */
+  /** Strict accuracy from 0 where absent. */
   readonly y?: NumberAxis;
   /** What the shapes of the seeds tell apart, for example "small discipline". */
   readonly legend?: string;
@@ -26,11 +26,17 @@ const LINE = 13;
 
 /** Every arm with every seed, the runs of one seed joined by a line, means with their intervals, references as rules. */
 export function armsPanel(evidence: Evidence, options: ArmsPanelOptions): Panel {
-  const { title, references = [], labels = {}, y = accuracyAxis(), legend } = options;
+  const { title, references = [], labels = {}, legend } = options;
   const width = options.width ?? Math.max(200, 105 * options.arms.length);
   const letters = Math.floor(width / options.arms.length / 7);
   const label = (arm: string): string => labels[arm] ?? wrapped(arm, letters);
   const compared = options.arms.map((arm) => armOf(evidence, arm));
+  const rules = references.map((arm) => armOf(evidence, arm));
+  const shown = [
+    ...compared.flatMap(({ values, interval }) => [...values, interval?.high ?? 0]),
+    ...rules.map(({ mean }) => mean),
+  ];
+  const y = options.y ?? accuracyAxis(undefined, shown);
   const points = compared.flatMap(({ arm, values }) =>
     seedRows(evidence, label(arm), values, (index) => runOf(evidence, arm, index)),
   );
@@ -44,7 +50,7 @@ export function armsPanel(evidence: Evidence, options: ArmsPanelOptions): Panel 
       {
         kind: "rules",
         rows: labelsApart(
-          references.map((arm) => ({ y: armOf(evidence, arm).mean, label: labels[arm] ?? wrapped(arm) })),
+          rules.map(({ arm, mean }) => ({ y: mean, label: labels[arm] ?? wrapped(arm) })),
           (y.domain[1] - y.domain[0]) / HEIGHT,
         ),
       },

@@ -8,8 +8,9 @@ export const BESIDE = 16;
 /** A vertical axis of numbers. */
 export type NumberAxis = Extract<Axis, { kind: "number" }>;
 
-/** Accuracies in [0, 1]. */
-export function accuracyAxis(title = "strict accuracy"): NumberAxis {
+/** Accuracies in [0, 1]; where none of these values reaches a half, from 0 to as far as they go. */
+export function accuracyAxis(title = "strict accuracy", values: readonly number[] = [1]): NumberAxis {
+  if (Math.max(0, ...values) < 0.5) return fittedAxis(title, [0, ...values]);
   return { kind: "number", title, domain: [0, 1], format: ".1f", ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] };
 }
 

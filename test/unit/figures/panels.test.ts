@@ -12,7 +12,7 @@ import { gridPanel, slopePerDoubling } from "../../../src/laws/grid-panel.js";
 import { caption, lawName, scaleGap, verdictTitle, wrapped } from "../../../src/laws/headline.js";
 import { judge, type Verdict } from "../../../src/laws/judge.js";
 import { matrixPanel } from "../../../src/laws/matrix-panel.js";
-import { fittedAxis } from "../../../src/laws/panel-rows.js";
+import { accuracyAxis, fittedAxis } from "../../../src/laws/panel-rows.js";
 import { PILOT_LIKE, plantedStudy } from "../../support/records.js";
 
 const evidence = law.evidence(plantedStudy(law.rule.seeds, PILOT_LIKE));
@@ -59,7 +59,7 @@ describe("an arms panel", () => {
 
   it("keeps the labels of near references apart, and those of far ones at their lines", () => {
     const at = (references: readonly string[]): number[] =>
-      layer(armsPanel(evidence, { title: "", arms: ["balanced"], references }), "rules").rows.map(
+      layer(armsPanel(evidence, { title: "", arms: ["balanced+diversity"], references }), "rules").rows.map(
         ({ y, labelAt }) => labelAt ?? y,
       );
     const [first, second] = at(["instruct", "proportional"]) as [number, number];
@@ -67,6 +67,17 @@ describe("an arms panel", () => {
     expect(second - first).toBeGreaterThanOrEqual(13 / 280 - 1e-12);
     const far = ["instruct", "small discipline alone"];
     expect(at(far)).toEqual(far.map((arm) => evidence.arms.find((one) => one.arm === arm)!.mean));
+  });
+
+  it("goes up to 1, or as far as the values go where none reaches a half", () => {
+    expect(panel.y).toMatchObject({ domain: [0, 1] });
+    const low = {
+      ...evidence,
+      arms: evidence.arms.map((arm) => ({ ...arm, values: [0.06, 0.17], mean: 0.1, interval: null })),
+    };
+    expect(armsPanel(low, { title: "", arms: ["balanced"] }).y).toMatchObject({ domain: [0, 0.2] });
+    const above = armsPanel(low, { title: "", arms: ["balanced"], y: accuracyAxis() });
+    expect(above.y).toMatchObject({ domain: [0, 1] });
   });
 
   it("refuses an arm that is not there", () => {
