@@ -3,7 +3,16 @@ import { dirname, join } from "node:path";
 import { LawbookError, mismatch } from "../core/errors.js";
 import { renderPng, renderSvg } from "../figures/render.js";
 import type { ArmEvidence } from "../laws/evidence.js";
-import { effectText, intervalText, pText, unsigned, verdictTitle } from "../laws/headline.js";
+import {
+  controlText,
+  digitsOf,
+  effectText,
+  intervalText,
+  pText,
+  significance,
+  unsigned,
+  verdictTitle,
+} from "../laws/headline.js";
 import { FEWEST_PAIRS } from "../laws/judge.js";
 import type { LawRule } from "../laws/law.js";
 import { findLaw, LAWS } from "../laws/list.js";
@@ -163,6 +172,7 @@ function studyJson({ law, evidence, verdict, records }: Study): object {
 
 function studyText({ law, evidence, verdict }: Study): string {
   const { control } = evidence;
+  const digits = digitsOf(law.rule.sesoi);
   const width = Math.max(
     ...evidence.arms.map(({ arm }) => arm.length),
     ...evidence.secondary.map(({ name }) => name.length),
@@ -185,12 +195,8 @@ function studyText({ law, evidence, verdict }: Study): string {
     `  claim     ${law.rule.claim} (${law.rule.source})`,
     `  because   ${verdict.because}`,
     `  estimand  ${law.rule.estimand}`,
-    `  effect    ${effectText(evidence.primary)}, p ${pText(verdict.p)}, Holm-adjusted ${pText(verdict.adjustedP)}, ` +
-      `smallest of interest ${law.rule.sesoi}`,
-    `  control   ${effectText(control)}, p ${pText(control.p)}: ` +
-      (verdict.control.failed
-        ? "the effect shows where it should not"
-        : "the effect does not show, as it should"),
+    `  effect    ${effectText(evidence.primary, digits)}, ${significance(verdict)}, smallest of interest ${law.rule.sesoi}`,
+    `  control   ${effectText(control, digits)}, p ${pText(control.p)}: ${controlText(verdict)}`,
     `  seeds     ${unitsText(evidence)}`,
     `  base      ${evidence.base.model}, ${evidence.base.sha256.slice(0, 12)}, engine ${evidence.base.engine}`,
     `  cost      ${evidence.cost.runs} runs, ${evidence.cost.tokenParameters.toExponential(2)} tokens x parameters` +
@@ -200,7 +206,7 @@ function studyText({ law, evidence, verdict }: Study): string {
     ...evidence.arms.map(scored),
     "",
     "  secondary, without a verdict",
-    ...evidence.secondary.map((one) => `  ${one.name.padEnd(width)}  ${effectText(one)}`),
+    ...evidence.secondary.map((one) => `  ${one.name.padEnd(width)}  ${effectText(one, digits)}`),
   ].join("\n");
 }
 

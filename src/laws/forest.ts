@@ -72,7 +72,7 @@ function spanRow(
 }
 
 function remark(verdict: Verdict): { strong: string; quiet: string[] } {
-  const { word, pairs, effect, interval, sesoi, adjustedP, control } = verdict;
+  const { word, pairs, effect, interval, sesoi, adjustedP, family, control } = verdict;
   const digits = digitsOf(sesoi);
   const text = (mean: number, of: Verdict["interval"]): string =>
     `${signed(mean, digits)}${of === null ? "" : ` ${intervalText(of, digits)}`}`;
@@ -80,7 +80,7 @@ function remark(verdict: Verdict): { strong: string; quiet: string[] } {
     strong: `${shapedWord(word)}, N = ${pairs}`,
     quiet: [
       `effect ${text(effect, interval)}, smallest of interest ${sesoi}`,
-      `control ${text(control.effect, control.interval)}; Holm-adjusted p ${pText(adjustedP)}`,
+      `control ${text(control.effect, control.interval)}; ${family === "alone" ? "" : "Holm-adjusted "}p ${pText(adjustedP)}`,
     ],
   };
 }

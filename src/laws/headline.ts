@@ -52,7 +52,7 @@ export function caption(
 ): string[] {
   const digits = digitsOf(verdict.sesoi);
   return [
-    `${words.contrast}: ${effectText(evidence.primary, digits)}; p ${pText(verdict.p)}, Holm-adjusted ${pText(verdict.adjustedP)}.`,
+    `${words.contrast}: ${effectText(evidence.primary, digits)}; ${significance(verdict)}.`,
     `Control: ${effectText(evidence.control, digits)}.`,
     words.setting,
     "Small marks: single seeds, the same seed joined by a line. Diamonds: means with 95 % t intervals.",
@@ -98,6 +98,20 @@ export function unsigned(text: string): string {
 /** A p-value with three decimals, "< 0.001" below them. */
 export function pText(p: number): string {
   return p < 0.001 ? "< 0.001" : `= ${p.toFixed(3)}`;
+}
+
+/** "p = 0.002, Holm-adjusted = 0.008", or "p = 0.043" of a claim that is adjusted with no other. */
+export function significance({ p, adjustedP, family }: Pick<Verdict, "p" | "adjustedP" | "family">): string {
+  return `p ${pText(p)}${family === "alone" ? "" : `, Holm-adjusted ${pText(adjustedP)}`}`;
+}
+
+/** What the control shows: the effect, its opposite where that is as large, or nothing of interest. */
+export function controlText({ control, sesoi }: Pick<Verdict, "control" | "sesoi">): string {
+  if (control.failed) return "the effect shows where it should not";
+  const opposite = control.interval !== null && control.interval.high < 0 && control.effect <= -sesoi;
+  return opposite
+    ? "the opposite of the effect shows, where nothing should"
+    : "the effect does not show, as it should";
 }
 
 /** "+0.41, 95 % interval [+0.26, +0.56]". */

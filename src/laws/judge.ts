@@ -23,6 +23,7 @@ export interface Verdict {
   readonly effect: number;
   readonly interval: Interval | null;
   readonly p: number;
+  readonly family: LawRule["family"];
   /** p adjusted for the family; claims of the family that have no p yet count as 1. */
   readonly adjustedP: number;
   readonly alpha: number;
@@ -59,6 +60,7 @@ export function judge(rule: LawRule, evidence: Judged, others: readonly number[]
     effect: primary.mean,
     interval: primary.interval,
     p: primary.p,
+    family: rule.family,
     adjustedP: adjust(rule, primary.p, others),
     alpha: rule.alpha,
     sesoi: rule.sesoi,

@@ -1,5 +1,6 @@
 import { fold } from "../laws/fold.js";
 import {
+  controlText,
   counted,
   digitsOf,
   effectText,
@@ -9,6 +10,7 @@ import {
   scaleGap,
   shapedWord,
   signed,
+  significance,
 } from "../laws/headline.js";
 import type { Verdict } from "../laws/judge.js";
 import { html, type Markup, table } from "./page-html.js";
@@ -27,16 +29,14 @@ export function lawSection(study: Study, drawing: Markup): Markup {
       <blockquote>${rule.claim}<cite>${citation(rule.source)}</cite></blockquote>
       <p>
         <strong>${shapedWord(verdict.word)}</strong>: ${verdict.because}. ${rule.arms.treatment} minus
-        ${rule.arms.comparator}: ${effectText(evidence.primary, digits)}, p ${pText(verdict.p)}, Holm-adjusted
-        ${pText(verdict.adjustedP)},
+        ${rule.arms.comparator}: ${effectText(evidence.primary, digits)}, ${significance(verdict)},
         ${counted(verdict.pairs, evidence.purpose === "pilot" ? "pilot seed" : "seed")}.
       </p>
       ${drawing} ${armsTable(study)} ${contrastsTable(study)} ${otherTables(study)}
       <h3>Control</h3>
       <p>
         Tested on ${rule.control["tested on"]}; expected: ${rule.control.expect}. Found:
-        ${effectText(evidence.control, digits)}, p ${pText(evidence.control.p)};
-        ${verdict.control.failed ? "the effect shows where it should not" : "the effect does not show, as it should"}.
+        ${effectText(evidence.control, digits)}, p ${pText(evidence.control.p)}; ${controlText(verdict)}.
       </p>
       <h3>What would have changed the verdict</h3>
       <p>${turningPoint(verdict)}</p>

@@ -9,7 +9,15 @@ import { differencesPanel } from "../../../src/laws/differences-panel.js";
 import { contrast, type Difference } from "../../../src/laws/evidence.js";
 import { forestChart } from "../../../src/laws/forest.js";
 import { gridPanel, slopePerDoubling } from "../../../src/laws/grid-panel.js";
-import { caption, lawName, scaleGap, verdictTitle, wrapped } from "../../../src/laws/headline.js";
+import {
+  caption,
+  controlText,
+  lawName,
+  scaleGap,
+  significance,
+  verdictTitle,
+  wrapped,
+} from "../../../src/laws/headline.js";
 import { judge, type Verdict } from "../../../src/laws/judge.js";
 import { matrixPanel } from "../../../src/laws/matrix-panel.js";
 import { accuracyAxis, fittedAxis } from "../../../src/laws/panel-rows.js";
@@ -284,6 +292,12 @@ describe("the forest plot", () => {
     expect(first!.strong).toBe("● supported, N = 10");
     expect(second!.strong).toBe("✕ contradicted, N = 10");
     expect(second!.quiet.join("; ")).toContain("effect −0.200 [−0.300, −0.100], smallest of interest 0.02");
+    expect(first!.quiet.join("; ")).toContain("Holm-adjusted p = 0.008");
+    const [alone] = layer(
+      forestChart([{ title: "Variability", verdict: { ...verdict, family: "alone" } }]).panels[0]!,
+      "remarks",
+    ).rows;
+    expect(alone!.quiet.join("; ")).not.toContain("Holm");
     const svg = await renderSvg(chartSpec(chart));
     for (const text of ["Law 1", "Balance-then-Diversity", "Law 3", "✕ contradicted, N = 10"]) {
       expect(svg).toContain(`>${text}<`);
@@ -311,6 +325,22 @@ describe("headlines", () => {
     expect(lines.join(" ")).toContain(scaleGap(evidence.base));
     expect(lines.join(" ")).toMatch(/^A minus B: \+0\.\d\d, 95 % interval/);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(140);
+  });
+
+  it("name an adjusted p only where a claim is adjusted with others", () => {
+    const ps = { p: 0.002, adjustedP: 0.0078 };
+    expect(significance({ ...ps, family: "four-laws-holm" })).toBe("p = 0.002, Holm-adjusted = 0.008");
+    expect(significance({ ...ps, family: "alone" })).toBe("p = 0.002");
+  });
+
+  it("say of a control whether the effect, its opposite or nothing of interest shows", () => {
+    const text = (effect: number, high: number, failed = false): string =>
+      controlText({ sesoi: 0.05, control: { effect, interval: { low: -1, high }, failed } });
+    expect(text(0.06, 0.1, true)).toBe("the effect shows where it should not");
+    expect(text(0.02, 0.04)).toBe("the effect does not show, as it should");
+    expect(text(-0.04, -0.01)).toBe("the effect does not show, as it should");
+    expect(text(-0.06, 0.01)).toBe("the effect does not show, as it should");
+    expect(text(-0.06, -0.01)).toMatch(/^the opposite of the effect shows/);
   });
 
   it("break long names between words alone", () => {
