@@ -84,7 +84,7 @@ export function otherTables({ evidence }: Study): Markup[] {
             [{ title: "number" }, { title: "value", number: true }, { title: "95 % interval", number: true }],
             numbers.map(({ name, value, interval }) => [
               name,
-              minus(value.toFixed(3)),
+              minus(decimals(value)),
               interval === null ? NONE : unsigned(intervalText(interval, 3)),
             ]),
           ),
@@ -121,6 +121,11 @@ function matrixTable({ name, rows, columns, values }: Matrix): Markup {
   );
 }
 
+/** Three decimals, or two digits and a power of ten where these would be zeros: "0.034", "5.3e-6". */
+function decimals(value: number): string {
+  return value !== 0 && Math.abs(value) < 0.0005 ? value.toExponential(1) : value.toFixed(3);
+}
+
 function minus(text: string): string {
-  return text.replace("-", "\u2212");
+  return text.replaceAll("-", "\u2212");
 }

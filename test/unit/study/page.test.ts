@@ -171,6 +171,8 @@ describe("numbers without a verdict", () => {
         numbers: [
           { name: "ratio of spreads", value: 1.25, interval: { low: 0.9, high: 1.6 } },
           { name: "lowest", value: -0.5, interval: null },
+          { name: "p of W", value: 5.33e-6, interval: null },
+          { name: "none", value: 0, interval: null },
         ],
         grids: [
           { name: "rank", measure: "strict", x: "rank", points: [{ ...point, ...sample([0.1, 0.3]) }] },
@@ -179,7 +181,9 @@ describe("numbers without a verdict", () => {
       },
     }).map(({ text }) => text.replace(/<[^>]*>/g, " ").replace(/\s+/g, " "));
     expect(tables).toHaveLength(3);
-    expect(tables[0]).toMatch(/ratio of spreads 1\.250 \[0\.900, 1\.600\] lowest −0\.500 –/);
+    expect(tables[0]).toMatch(
+      /ratio of spreads 1\.250 \[0\.900, 1\.600\] lowest −0\.500 – p of W 5\.3e−6 – none 0\.000 –/,
+    );
     expect(tables[1]).toMatch(/no verdict .* default &lt;b&gt; 8 0\.20 \[−1\.07, 1\.47\] 2 49,280/);
     expect(tables[2]).toMatch(/routing.*expert 1 biology 0\.25/);
   });
