@@ -149,6 +149,9 @@ export interface Chart {
 /** Shapes and colours mean something else in every panel and layer. */
 const OWN_SCALES = { scale: { shape: "independent", color: "independent", fill: "independent" } } as const;
 
+/** Pixels between panels; half of it where labels of rows stand between them. */
+const SPACING = 40;
+
 /** The Vega-Lite specification of a figure on paper: equal charts give equal bytes. */
 export function chartSpec(chart: Chart): VegaLiteSpec {
   const { title, subtitle, panels, columns } = chart;
@@ -156,9 +159,10 @@ export function chartSpec(chart: Chart): VegaLiteSpec {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v5.json",
     title: { text: title, subtitle: [...subtitle] },
-    spacing: 40,
     resolve: OWN_SCALES,
-    ...(wrapped ? { concat: panels.map(panelSpec), columns } : { hconcat: panels.map(panelSpec) }),
+    ...(wrapped
+      ? { concat: panels.map(panelSpec), columns, spacing: { row: SPACING, column: SPACING / 2 } }
+      : { hconcat: panels.map(panelSpec), spacing: SPACING }),
     config: figureConfig(LIGHT),
   };
 }

@@ -30,7 +30,7 @@ export function layerSpecs(layer: Layer, x: Encoding, y: (field?: string) => Enc
     case "rules":
       return [
         { data: data(layer.rows), mark: { type: "rule", style: "reference" }, encoding: { y: y() } },
-        ...layer.rows.map((row) => edgeLabel(row.label, row.labelAt ?? row.y, y(), BEYOND_MEANS)),
+        ...layer.rows.map((row) => edgeLabel(row.label, row.labelAt ?? row.y, y())),
       ];
     case "band":
       return bandSpecs(layer, x, y);
@@ -185,9 +185,9 @@ const EDGE = 6;
 const BEYOND_MEANS = 24;
 
 /** Text at the right edge of a panel, centred on `at`; one line for each line break. */
-function edgeLabel(label: string, at: number, y: Encoding, dx = EDGE): Json {
+function edgeLabel(label: string, at: number, y: Encoding): Json {
   const lines = label.split("\n");
-  return edgeText(lines, at, y, "edge", (-(lines.length - 1) * LINE_HEIGHT) / 2, dx);
+  return edgeText(lines, at, y, "edge", (-(lines.length - 1) * LINE_HEIGHT) / 2, BEYOND_MEANS);
 }
 
 function remarkSpecs(row: Extract<Layer, { kind: "remarks" }>["rows"][number], y: Encoding): Json[] {

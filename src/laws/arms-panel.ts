@@ -16,18 +16,20 @@ export interface ArmsPanelOptions {
   readonly y?: NumberAxis;
   /** What the shapes of the seeds tell apart, for example "small discipline". */
   readonly legend?: string;
-  /** Pixels; by the number of arms where absent. */
+  /** Pixels; by the number of arms, at most half a notebook's page, where absent. */
   readonly width?: number;
 }
 
 const HEIGHT = 280;
+/** An axis that ends here or below has means with a third decimal. */
+const CLOSE = 0.2;
 /** Pixels of a line of a label. */
 const LINE = 13;
 
 /** Every arm with every seed, the runs of one seed joined by a line, means with their intervals, references as rules. */
 export function armsPanel(evidence: Evidence, options: ArmsPanelOptions): Panel {
   const { title, references = [], labels = {}, legend } = options;
-  const width = options.width ?? Math.max(200, 105 * options.arms.length);
+  const width = options.width ?? Math.min(Math.max(200, 105 * options.arms.length), 420);
   const letters = Math.floor(width / options.arms.length / 7);
   const label = (arm: string): string => labels[arm] ?? wrapped(arm, letters);
   const compared = options.arms.map((arm) => armOf(evidence, arm));
@@ -59,7 +61,9 @@ export function armsPanel(evidence: Evidence, options: ArmsPanelOptions): Panel 
       {
         kind: "intervals",
         beside: BESIDE,
-        rows: compared.map((arm) => intervalRow(label(arm.arm), arm, y.domain, arm.mean.toFixed(2))),
+        rows: compared.map((arm) =>
+          intervalRow(label(arm.arm), arm, y.domain, arm.mean.toFixed(y.domain[1] > CLOSE ? 2 : 3)),
+        ),
       },
     ],
   };

@@ -4,6 +4,7 @@ import { ARMS } from "./balance-then-diversity-arms.js";
 import type { BalanceThenDiversityRule } from "./balance-then-diversity.rule.js";
 import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
+import { gridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 
@@ -15,9 +16,17 @@ const LABELS: Readonly<Record<string, string>> = {
   [ARMS.instruct]: "Instruct,\nuntouched",
 };
 
+/** Titles of the dials of the grid. */
+const DIALS: Readonly<Record<string, string>> = {
+  rows: "Imbalance, every sampler",
+  wordings: "Wordings of the small discipline",
+  facts: "Facts of the small discipline",
+};
+
 /**
  * Left: accuracy of the small discipline per arm and seed, paired lines, reference models as dashed rules.
  * Right: the paired differences of the claim and of the control, differences too small to matter shaded.
+ * Below: the dials of the grid where its seeds are there.
  */
 export function balanceThenDiversityChart(
   rule: BalanceThenDiversityRule,
@@ -34,6 +43,7 @@ export function balanceThenDiversityChart(
         `${small.facts} facts of one small discipline against ${large.facts} in each of four others, ` +
         `${rule.at.rows} in rows; ${training.steps} steps of ${training.batch} rows in every arm.`,
     }),
+    columns: 2,
     panels: [
       armsPanel(evidence, {
         title: "Small discipline, asked in unseen phrasings",
@@ -51,6 +61,13 @@ export function balanceThenDiversityChart(
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
       }),
+      ...evidence.grids.map(({ name, x, points }) =>
+        gridPanel(points, {
+          title: DIALS[name]!,
+          seeds: points[0]!.seeds,
+          x: { title: x, scale: "log2" },
+        }),
+      ),
     ],
   };
 }

@@ -21,11 +21,13 @@ export interface DifferencesPanelOptions {
   readonly y: string;
   /** What the shapes of the seeds tell apart. */
   readonly legend?: string;
+  /** Pixels; by the number of rows where absent. */
+  readonly width?: number;
 }
 
 /** Paired differences, every seed visible, with means and intervals; differences too small to matter are shaded. */
 export function differencesPanel(evidence: Evidence, options: DifferencesPanelOptions): Panel {
-  const { title, rows, sesoi, legend } = options;
+  const { title, rows, sesoi, legend, width = Math.max(200, 100 * rows.length) } = options;
   const y = fittedAxis(options.y, [
     -sesoi,
     sesoi,
@@ -35,7 +37,7 @@ export function differencesPanel(evidence: Evidence, options: DifferencesPanelOp
   ]);
   return {
     title,
-    width: Math.max(200, 140 * rows.length),
+    width,
     height: 280,
     x: { kind: "category", title: null, values: rows.map(({ label }) => label) },
     y,

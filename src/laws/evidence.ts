@@ -81,7 +81,8 @@ export interface Matrix {
   readonly name: string;
   readonly rows: readonly string[];
   readonly columns: readonly string[];
-  readonly values: readonly (readonly number[])[];
+  /** null where there is no such cell. */
+  readonly values: readonly (readonly (number | null)[])[];
 }
 
 /** What the records say about a law, before any judgement. */

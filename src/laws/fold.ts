@@ -85,7 +85,9 @@ export function fold(numbers: FoldNumbers, purpose: Purpose): FoldStep[] {
     {
       word: "inconclusive",
       condition: "none of these",
-      because: "neither an effect nor its absence is shown",
+      because: significant
+        ? "an effect shows, but not whether it reaches the smallest effect of interest"
+        : "neither an effect nor its absence is shown",
       holds: true,
     },
   ];

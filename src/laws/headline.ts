@@ -15,7 +15,7 @@ export const VERDICT_SHAPES: Readonly<Record<VerdictWord, string>> = {
 const SOURCE_PARAMETERS = 7e9;
 /** Letters of a line under a title. */
 const CAPTION_LETTERS = 140;
-/** Below this smallest effect of interest a third decimal is shown. */
+/** Up to this smallest effect of interest a third decimal is shown. */
 const FINE = 0.05;
 
 /** "● Law 1, Balance-then-Diversity: supported (10 seeds)". */
@@ -74,15 +74,14 @@ export function thousands(digits: string | number): string {
   return String(digits).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** Decimals in which effects are shown: 2, or 3 where the smallest effect of interest is below 0.05. */
+/** Decimals in which effects are shown: 2, or 3 where the smallest effect of interest is at most 0.05. */
 export function digitsOf(sesoi: number): number {
-  return sesoi < FINE ? 3 : 2;
+  return sesoi <= FINE ? 3 : 2;
 }
 
-/** Two decimals (or as many as given) with a sign, for example "+0.41". */
+/** Two decimals (or as many as given) with the sign that the value had before rounding, for example "+0.41", "\u22120.00". */
 export function signed(value: number, digits = 2): string {
-  const text = value.toFixed(digits);
-  return Number(text) < 0 ? text.replace("-", "\u2212") : `+${text.replace("-", "")}`;
+  return `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;
 }
 
 /** "[+0.26, +0.56]", or "none" for one seed. */

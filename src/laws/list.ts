@@ -17,6 +17,13 @@ export const LAWS: readonly Law[] = [
   recipe,
 ] as readonly Law[];
 
+/** The other laws that the p of one is adjusted with; a claim alone has none. */
+export function othersOfFamily({ rule }: Law): readonly Law[] {
+  return rule.family === "alone"
+    ? []
+    : LAWS.filter((other) => other.rule.family === rule.family && other.rule.law !== rule.law);
+}
+
 /** A law by its number or its name. Throws `usage`. */
 export function findLaw(key: string | number): Law {
   const found = LAWS.find(({ rule }) => String(rule.number) === String(key) || rule.law === key);

@@ -35,10 +35,10 @@ export const GRID = {
 /** What is done to a merged or jointly trained model, and the end of its name then. */
 const ALIGNMENTS = {
   sft: "aligned",
-  instructions: "instructions only",
-  dpo: "DPO",
-  orpo: "ORPO",
   slerp: "SLERP with Instruct",
+  orpo: "ORPO",
+  dpo: "DPO",
+  instructions: "instructions only",
 } as const;
 
 type Alignment = keyof typeof ALIGNMENTS;
@@ -55,40 +55,42 @@ const CONCATENATION: Composition = { method: "cat", trims: false };
 
 /** What adapters of the stem become, by the name of the scored run. */
 const COMPOSITIONS: Readonly<Record<string, Composition>> = {
-  "adapters of the stem, concatenated": CONCATENATION,
-  "adapters of the stem, linear": { method: "linear", trims: false },
-  "adapters of the stem, SVD": { method: "svd", trims: false },
-  "adapters of the stem, TIES": { method: "ties_svd", trims: true },
-  "adapters of the stem, DARE-TIES": { method: "dare_ties_svd", trims: true },
+  "adapters, concatenated": CONCATENATION,
+  "adapters, linear": { method: "linear", trims: false },
+  "adapters, SVD": { method: "svd", trims: false },
+  "adapters, TIES": { method: "ties_svd", trims: true },
+  "adapters, DARE-TIES": { method: "dare_ties_svd", trims: true },
 };
 
 /** Adapters that share no stem: those of the untouched model, concatenated. */
-const SEPARATE = "adapters of Instruct, concatenated";
+const SEPARATE = "adapters, no stem";
 
 const andThen = (name: string, alignment: Alignment): string => `${name}, ${ALIGNMENTS[alignment]}`;
 
 /** A branch, scored on all disciplines. */
 export const branchArm = (discipline: Discipline): string => `branch of ${discipline}`;
 
-/** Every scored run, in the order in which a matrix tells of them. */
-export const PIPELINES: readonly string[] = [
+/** The scored runs of every seed, in the order in which a matrix tells of them. */
+export const COMPARED: readonly string[] = [
   ARMS.instruct,
   ...DISCIPLINES.map(branchArm),
-  ...[
-    ARMS.forgetting,
-    ARMS.joint,
-    ARMS.merged,
-    ...[GRID.sphere, GRID.ties, GRID.dare],
-    ...Object.keys(COMPOSITIONS),
-    SEPARATE,
-    GRID.negative,
-  ].flatMap((name) => [
-    name,
-    ...(name === ARMS.merged ? [ARMS.science] : []),
-    ...EVERY_ALIGNMENT.map((alignment) => andThen(name, alignment)),
-  ]),
-  GRID.alignFirst,
+  ...[ARMS.forgetting, ARMS.joint, ARMS.merged, ARMS.science, ARMS.aligned, ARMS.instructions],
 ];
+
+/** What the alignments start from, in the order in which a matrix tells of it; the last is aligned before it is merged. */
+export const UNALIGNED: readonly string[] = [
+  ...[ARMS.forgetting, ARMS.joint, ARMS.merged, GRID.sphere, GRID.ties, GRID.dare],
+  ...Object.keys(COMPOSITIONS),
+  ...[SEPARATE, GRID.negative, GRID.alignFirst],
+];
+
+/** How a scored run that starts from another one is named, by what is done to that. */
+export const ALIGNED: Readonly<Record<string, (name: string) => string>> = {
+  "as is": (name) => name,
+  ...Object.fromEntries(
+    EVERY_ALIGNMENT.map((one) => [ALIGNMENTS[one], (name: string): string => andThen(name, one)]),
+  ),
+};
 
 const SETS: readonly EvaluationSet[] = ["t-recall", "instructions", "formatted-facts", "cross"];
 

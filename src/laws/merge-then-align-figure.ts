@@ -31,7 +31,7 @@ export function mergeThenAlignChart(
         arms: [ARMS.merged, ARMS.science, ARMS.instructions, ARMS.aligned, ARMS.joint, ARMS.forgetting],
         references: [ARMS.instruct],
         labels: { [ARMS.instruct]: "Instruct,\nuntouched" },
-        width: 560,
+        width: 372,
       }),
       differencesPanel(evidence, {
         title: "Minus the merged model, same seed",
@@ -44,8 +44,8 @@ export function mergeThenAlignChart(
       }),
       ...evidence.matrices.map((matrix) =>
         evidencePanel(matrix, {
-          title: "Every pipeline, mean over its seeds",
-          cell: { width: 92, height: 26 },
+          title: `${matrix.name[0]!.toUpperCase()}${matrix.name.slice(1)}`,
+          cell: { width: matrix.columns.length > 5 ? 52 : 72, height: 26 },
         }),
       ),
     ],

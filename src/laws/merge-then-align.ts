@@ -16,7 +16,16 @@ import {
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
-import { ARMS, armsOf, branchArm, gridOf, pilotOf, PIPELINES } from "./merge-then-align-arms.js";
+import {
+  ALIGNED,
+  ARMS,
+  armsOf,
+  branchArm,
+  COMPARED,
+  gridOf,
+  pilotOf,
+  UNALIGNED,
+} from "./merge-then-align-arms.js";
 import { mergeThenAlignChart } from "./merge-then-align-figure.js";
 import { type MergeThenAlignRule, mergeThenAlignRule } from "./merge-then-align.rule.js";
 
@@ -35,6 +44,13 @@ const COLUMNS: Readonly<Record<string, (run: RunRecord) => number>> = {
   "facts in formats": (run) => scoreOf(run, "formatted-facts", "all").strict,
   "two disciplines, lenient": (run) => scoreOf(run, "cross", "all").lenient,
 };
+
+/** Measures that are told of every alignment. */
+const BY_ALIGNMENT: readonly (keyof typeof COLUMNS)[] = [
+  "facts in formats",
+  "instructions followed",
+  "facts, strict",
+];
 
 /** The law under a rule: arms, evidence and figure all follow from it. */
 export function mergeThenAlignUnder(rule: MergeThenAlignRule): Law<MergeThenAlignRule> {
@@ -98,19 +114,43 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
       compare("facts in formats", ARMS.aligned, ARMS.joint),
       compare("facts in formats", ARMS.aligned, ARMS.instructions),
     ],
-    matrices: [pipelines(runs)],
+    matrices: [
+      comparedPipelines(runs),
+      ...BY_ALIGNMENT.flatMap((measure) => byAlignment(rule, runs, measure)),
+    ],
   };
 }
 
-/** Every pipeline in every measure, mean over the seeds that have it. */
-function pipelines(runs: RunsBySeed): Matrix {
-  const rows = PIPELINES.filter((name) => runsOfArm(runs, name).size > 0);
+/** The pipelines of every seed in every measure, mean over seeds. */
+function comparedPipelines(runs: RunsBySeed): Matrix {
   return {
-    name: "pipelines",
-    rows,
+    name: "compared pipelines",
+    rows: COMPARED,
     columns: Object.keys(COLUMNS),
-    values: rows.map((name) =>
+    values: COMPARED.map((name) =>
       Object.values(COLUMNS).map((value) => mean([...runsOfArm(runs, name).values()].map(value))),
     ),
   };
+}
+
+/** One measure of everything that is aligned, by alignment, mean over the seeds of the grid; nothing where one is not there. */
+function byAlignment(
+  { settings }: MergeThenAlignRule,
+  runs: RunsBySeed,
+  measure: keyof typeof COLUMNS,
+): readonly Matrix[] {
+  const { seeds } = settings.grid;
+  const value = (name: string): number | null => {
+    const scored = [...runsOfArm(runs, name, seeds).values()];
+    return scored.length === 0 ? null : mean(scored.map(COLUMNS[measure]!));
+  };
+  if (runsOfArm(runs, UNALIGNED.at(-1)!, seeds).size === 0) return [];
+  return [
+    {
+      name: `${measure}, ${seeds.length} seeds`,
+      rows: UNALIGNED,
+      columns: Object.keys(ALIGNED),
+      values: UNALIGNED.map((name) => Object.values(ALIGNED).map((aligned) => value(aligned(name)))),
+    },
+  ];
 }

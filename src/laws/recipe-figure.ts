@@ -8,6 +8,8 @@ import { evidencePanel } from "./matrix-panel.js";
 import { INSTRUCT, STEPS } from "./recipe-arms.js";
 import type { RecipeRule } from "./recipe.rule.js";
 
+const WIDTH = 640;
+
 /** Every step with every seed; what the whole recipe and each step of it add; all measures of the steps. */
 export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence, verdict: Verdict): Chart {
   const { facts, training, align } = rule.settings;
@@ -20,14 +22,14 @@ export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence,
         `${facts} facts of each of five disciplines, rows 12:1; ${training.steps} steps of ${training.batch} rows in every arm, ` +
         `the last ${align.steps} for alignment from law 2 on.`,
     }),
-    columns: 2,
+    columns: 1,
     panels: [
       armsPanel(evidence, {
         title: "Facts in formats that were not trained with them",
         arms: STEPS,
         references: [INSTRUCT],
         labels: { [INSTRUCT]: "Instruct,\nuntouched" },
-        width: 480,
+        width: WIDTH,
       }),
       differencesPanel(evidence, {
         title: "What is added, same seed",
@@ -42,6 +44,7 @@ export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence,
         ],
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
+        width: WIDTH,
       }),
       ...evidence.matrices.map((matrix) =>
         evidencePanel(matrix, { title: "Every step in every measure", cell: { width: 92, height: 30 } }),

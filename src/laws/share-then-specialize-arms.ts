@@ -14,6 +14,9 @@ export const ARMS = {
 /** A discipline's own adapter, trained on it alone. */
 export const aloneArm = (discipline: Discipline): string => `${discipline} alone`;
 
+/** The mean over those adapters. */
+export const ALONE = "each discipline alone";
+
 /** A mixture with another number of experts. */
 export const expertsArm = (design: Design, experts: number): string => `${design}, ${experts} experts`;
 

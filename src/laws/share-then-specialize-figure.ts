@@ -6,7 +6,7 @@ import { gridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 import { evidencePanel } from "./matrix-panel.js";
-import { ARMS } from "./share-then-specialize-arms.js";
+import { ALONE, ARMS } from "./share-then-specialize-arms.js";
 import type { ShareThenSpecializeRule } from "./share-then-specialize.rule.js";
 
 /**
@@ -35,9 +35,13 @@ export function shareThenSpecializeChart(
       armsPanel(evidence, {
         title: "All disciplines, asked in unseen phrasings",
         arms: Object.keys(designs),
-        references: ["each discipline alone", ARMS.instruct],
-        labels: { "LoRA, equal rank": "LoRA,\nequal rank", [ARMS.instruct]: "Instruct,\nuntouched" },
-        width: 480,
+        references: [ALONE, ARMS.instruct],
+        labels: {
+          "LoRA, equal rank": "LoRA,\nequal rank",
+          [ALONE]: "each\ndiscipline\nalone",
+          [ARMS.instruct]: "Instruct,\nuntouched",
+        },
+        width: 400,
       }),
       differencesPanel(evidence, {
         title: "Shared A minus another design, same seed",

@@ -18,7 +18,15 @@ import {
 } from "./evidence.js";
 import type { Law } from "./law.js";
 import { candidateRates, type Pilot, rateName } from "./pilot.js";
-import { aloneArm, ARMS, armsOf, expertsArm, gridOf, requestOf } from "./share-then-specialize-arms.js";
+import {
+  ALONE,
+  aloneArm,
+  ARMS,
+  armsOf,
+  expertsArm,
+  gridOf,
+  requestOf,
+} from "./share-then-specialize-arms.js";
 import { shareThenSpecializeChart } from "./share-then-specialize-figure.js";
 import {
   type Design,
@@ -154,7 +162,7 @@ function alone(runs: RunsBySeed): ArmEvidence {
       [...runs.values()].map((arms) => arms[aloneArm(discipline)]!),
     ),
   );
-  return meanArm("each discipline alone", "reference", RECALL.name, parts);
+  return meanArm(ALONE, "reference", RECALL.name, parts);
 }
 
 function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["grids"] {

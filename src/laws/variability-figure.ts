@@ -7,6 +7,8 @@ import type { Verdict } from "./judge.js";
 import { INSTRUCT, jointArm, methodsOf } from "./variability-arms.js";
 import type { VariabilityRule } from "./variability.rule.js";
 
+const WIDTH = 640;
+
 /** Joint beside single training of every method with every seed; the spreads' differences of claim, control and methods. */
 export function variabilityChart(
   rule: VariabilityRule,
@@ -27,13 +29,14 @@ export function variabilityChart(
         `${facts} facts of each of five disciplines, ${training.steps} steps jointly, ${aloneSteps} alone, so that a ` +
         `discipline has as many rows; control: ${control.parts} parts of ${control.discipline}.${ratioText}`,
     }),
+    columns: 1,
     panels: [
       armsPanel(evidence, {
         title: "Mean over disciplines, unseen phrasings",
         arms: methods.flatMap((method) => [`single, ${method}`, jointArm(method)]),
         references: [INSTRUCT.claim],
         labels: { [INSTRUCT.claim]: "Instruct,\nuntouched" },
-        width: 480,
+        width: WIDTH,
       }),
       differencesPanel(evidence, {
         title: "Spread: joint minus single, same seed",
@@ -48,6 +51,7 @@ export function variabilityChart(
         ],
         sesoi: rule.sesoi,
         y: "difference of mean distances from the median",
+        width: WIDTH,
       }),
     ],
   };

@@ -4,7 +4,7 @@ import { canonicalJson } from "../core/canonical.js";
 import { exists, writeAtomic } from "../core/files.js";
 import { darkSpec } from "../figures/chart.js";
 import { renderPng, renderSvg } from "../figures/render.js";
-import { LAWS } from "../laws/list.js";
+import { LAWS, othersOfFamily } from "../laws/list.js";
 import { forestSpec, pageHtml } from "./page.js";
 import { readStudy, type Study, writeStudy } from "./study.js";
 
@@ -50,11 +50,9 @@ export async function acceptStudy(folder: string, study: Study): Promise<void> {
   await writeStudy(folder, study);
   const reports = dirname(folder);
   const studies = readStudies(reports);
-  for (const other of studies) {
-    const { law, family } = other.law.rule;
-    if (law !== study.law.rule.law && family === study.law.rule.family)
-      await writeStudy(join(reports, law), other);
-  }
+  const others = othersOfFamily(study.law);
+  for (const other of studies.filter(({ law }) => others.includes(law)))
+    await writeStudy(join(reports, other.law.rule.law), other);
   const files = await overviewFiles(studies);
   for (const name of OVERVIEW_FILES) writeAtomic(join(reports, name), files[name]);
 }

@@ -117,7 +117,10 @@ function matrixTable({ name, rows, columns, values }: Matrix): Markup {
   return table(
     `${name}; means over seeds`,
     [{ title: "row" }, ...columns.map((title) => ({ title, number: true }))],
-    rows.map((row, index) => [row, ...values[index]!.map((value) => minus(value.toFixed(2)))]),
+    rows.map((row, index) => [
+      row,
+      ...values[index]!.map((value) => (value === null ? NONE : minus(value.toFixed(2)))),
+    ]),
   );
 }
 

@@ -8,7 +8,7 @@ import { renderPng, renderSvg } from "../figures/render.js";
 import type { Evidence } from "../laws/evidence.js";
 import { FEWEST_PAIRS, judge, type Verdict } from "../laws/judge.js";
 import type { Law } from "../laws/law.js";
-import { LAWS } from "../laws/list.js";
+import { LAWS, othersOfFamily } from "../laws/list.js";
 import type { RunRecord } from "../runs/record.js";
 import { readRecords, recordsText, sortRecords } from "./records.js";
 
@@ -102,15 +102,13 @@ export function readStudy(folder: string): Study {
  * p-values of the other laws of a family that were decided on law seeds, from their committed records: the Holm-adjusted p of
  * one depends on all.
  */
-export function familyPs(reports: string, { rule }: Law): number[] {
-  return LAWS.filter((other) => other.rule.family === rule.family && other.rule.law !== rule.law).flatMap(
-    (other) => {
-      const path = join(reports, other.rule.law, "records.jsonl");
-      if (!exists(path)) return [];
-      const { purpose, primary } = other.evidence(readRecords(path));
-      return purpose === "law" && primary.values.length >= FEWEST_PAIRS ? [primary.p] : [];
-    },
-  );
+export function familyPs(reports: string, law: Law): number[] {
+  return othersOfFamily(law).flatMap((other) => {
+    const path = join(reports, other.rule.law, "records.jsonl");
+    if (!exists(path)) return [];
+    const { purpose, primary } = other.evidence(readRecords(path));
+    return purpose === "law" && primary.values.length >= FEWEST_PAIRS ? [primary.p] : [];
+  });
 }
 
 /** The law whose rule stands in a file: the canonical rule of the source, to the byte. */

@@ -61,6 +61,9 @@ function evidenceOf(law: Law, claim: number, control: number, seeds = law.rule.s
   );
 }
 
+/** Pixels of a JupyterLab cell's output in a window of 1,300. */
+const PAGE = 1110;
+
 const wordOf = (law: Law, evidence: Evidence): VerdictWord => judge(law.rule, evidence).word;
 
 describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_, law) => {
@@ -86,12 +89,13 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_,
     expect(wordOf(law, evidenceOf(law, 1, 0, law.rule.seeds.slice(0, 9)))).toBe("not a test");
   });
 
-  it("finds its runs in any order, and draws them", async () => {
+  it("finds its runs in any order, and draws them no wider than a notebook's page", async () => {
     const records = plantedLaw(law, [1, 4], () => BASE);
     const evidence = law.evidence(records);
     expect(law.evidence([...records].reverse())).toEqual(evidence);
     const svg = await renderSvg(chartSpec(law.chart(evidence, judge(law.rule, evidence))));
     expect(svg).toContain("not a test");
+    expect(Number(/width="(\d+)"/.exec(svg)?.[1])).toBeLessThanOrEqual(PAGE);
     expect(/[^ ]{0,60}(?:NaN|undefined)/.exec(svg)?.[0]).toBeUndefined();
   });
 

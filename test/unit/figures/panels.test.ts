@@ -14,6 +14,7 @@ import {
   controlText,
   lawName,
   scaleGap,
+  signed,
   significance,
   verdictTitle,
   wrapped,
@@ -325,6 +326,16 @@ describe("headlines", () => {
     expect(lines.join(" ")).toContain(scaleGap(evidence.base));
     expect(lines.join(" ")).toMatch(/^A minus B: \+0\.\d\d, 95 % interval/);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(140);
+  });
+
+  it("keep the sign of what rounds to zero", () => {
+    expect([-0.004, 0, -0, 0.004, -0.125].map((value) => signed(value))).toEqual([
+      "\u22120.00",
+      "+0.00",
+      "+0.00",
+      "+0.00",
+      "\u22120.13",
+    ]);
   });
 
   it("name an adjusted p only where a claim is adjusted with others", () => {

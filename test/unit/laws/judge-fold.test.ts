@@ -33,6 +33,14 @@ describe("the fold, line by line", () => {
     expect(decided(changes)).toBe(word);
   });
 
+  it("tells an effect of unknown size from no known effect", () => {
+    const between = { effect: 0.05, interval: { low: 0.01, high: 0.15 } };
+    const because = (adjustedP: number): string =>
+      fold({ ...supported, ...between, adjustedP }, "law").at(-1)!.because;
+    expect(because(0.01)).toMatch(/an effect shows, but not whether/);
+    expect(because(0.06)).toMatch(/neither an effect nor its absence/);
+  });
+
   it("lets the earlier line win: a failed control before an effect, a pilot before all", () => {
     const leak = { control: { effect: 0.3, interval: { low: 0.2, high: 0.4 } } };
     expect(decided(leak)).toBe("not supported");

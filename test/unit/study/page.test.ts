@@ -177,7 +177,9 @@ describe("numbers without a verdict", () => {
         grids: [
           { name: "rank", measure: "strict", x: "rank", points: [{ ...point, ...sample([0.1, 0.3]) }] },
         ],
-        matrices: [{ name: "routing", rows: ["biology"], columns: ["expert 1"], values: [[0.25]] }],
+        matrices: [
+          { name: "routing", rows: ["biology"], columns: ["expert 1", "2"], values: [[0.25, null]] },
+        ],
       },
     }).map(({ text }) => text.replace(/<[^>]*>/g, " ").replace(/\s+/g, " "));
     expect(tables).toHaveLength(3);
@@ -185,7 +187,7 @@ describe("numbers without a verdict", () => {
       /ratio of spreads 1\.250 \[0\.900, 1\.600\] lowest −0\.500 – p of W 5\.3e−6 – none 0\.000 –/,
     );
     expect(tables[1]).toMatch(/no verdict .* default &lt;b&gt; 8 0\.20 \[−1\.07, 1\.47\] 2 49,280/);
-    expect(tables[2]).toMatch(/routing.*expert 1 biology 0\.25/);
+    expect(tables[2]).toMatch(/routing.*expert 1 2 biology 0\.25 –/);
   });
 
   it("take no room where there are none", () => {
