@@ -119,7 +119,8 @@ describe("portability", () => {
     const chart = law.chart(evidence, verdict);
     vi.restoreAllMocks();
     expect(verdict).toEqual(plain);
-    expect(chart.panels).toHaveLength(2);
+    expect(chart.panels).toHaveLength(2 + evidence.grids.length);
+    expect(evidence.grids).toHaveLength(3);
   });
 });
 
