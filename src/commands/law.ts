@@ -17,7 +17,7 @@ import { FEWEST_PAIRS } from "../laws/judge.js";
 import type { LawRule } from "../laws/law.js";
 import { findLaw, LAWS } from "../laws/list.js";
 import { pilotSeeds, purposeOf } from "../laws/seeds.js";
-import { closeUnderParents } from "../study/records.js";
+import { closeUnderParents } from "../runs/record.js";
 import { acceptStudy } from "../study/overview.js";
 import { runStudy } from "../study/run.js";
 import { conclude, familyPs, readStudy, type Study } from "../study/study.js";
@@ -180,8 +180,8 @@ function studyText({ law, evidence, verdict }: Study): string {
   const scored = ({ arm, mean, interval, strict, lenient, majority, consumed }: ArmEvidence): string =>
     [
       `  ${arm.padEnd(width)}`,
-      mean.toFixed(2).padEnd(6),
-      unsigned(intervalText(interval)).padEnd(14),
+      mean.toFixed(digits).padEnd(6),
+      unsigned(intervalText(interval, digits)).padEnd(16),
       strict.toFixed(2).padEnd(6),
       lenient.toFixed(2).padEnd(7),
       majority.toFixed(2).padEnd(8),
@@ -202,7 +202,7 @@ function studyText({ law, evidence, verdict }: Study): string {
     `  cost      ${evidence.cost.runs} runs, ${evidence.cost.tokenParameters.toExponential(2)} tokens x parameters` +
       (evidence.diverged.length === 0 ? "" : `, ${evidence.diverged.length} diverged and scored 0`),
     "",
-    `  ${"arm".padEnd(width)}  score   95 % interval   strict  lenient  majority  wordings  Vendi`,
+    `  ${"arm".padEnd(width)}  score   95 % interval     strict  lenient  majority  wordings  Vendi`,
     ...evidence.arms.map(scored),
     "",
     "  secondary, without a verdict",

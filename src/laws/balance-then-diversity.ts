@@ -12,7 +12,7 @@ import {
 import { balanceThenDiversityChart } from "./balance-then-diversity-figure.js";
 import { type BalanceThenDiversityRule, balanceThenDiversityRule } from "./balance-then-diversity.rule.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   contrast,
   gatherEvidence,
@@ -79,9 +79,9 @@ function evidenceOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): OwnEviden
     score: (run, index) => scoreOf(run, set, units[index]!),
     fed: (index) => units[index]!,
   });
-  const recall = (arm: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+  const recall = (arm: string, role: ArmScores["role"] = "arm"): ArmScores =>
     armEvidence(arm, role, measure(RECALL, "t-recall"), runsOf(arm));
-  const trained = (arm: string): ArmEvidence =>
+  const trained = (arm: string): ArmScores =>
     armEvidence(arm, "control", measure(TRAINED, "t-trained"), runsOf(arm));
 
   const proportional = recall(ARMS.proportional);

@@ -2,7 +2,13 @@ import { canonicalJson, contentId, sha256 } from "../core/canonical.js";
 import { LawbookError, mismatch, quote } from "../core/errors.js";
 import { mean, sum } from "../core/math.js";
 import { type Interval, signFlipTest, standardDeviation, tInterval } from "../core/statistics.js";
-import { type Consumed, type RunRecord, type Score, tokenParameters } from "../runs/record.js";
+import {
+  closeUnderParents,
+  type Consumed,
+  type RunRecord,
+  type Score,
+  tokenParameters,
+} from "../runs/record.js";
 import { type Discipline, DISCIPLINES, type EvaluationSet } from "../runs/request.js";
 import { type Arms, armsBefore, waves, withRuns } from "./arms.js";
 import type { Law, LawRule } from "./law.js";
@@ -31,14 +37,18 @@ export interface ArmEvidence extends Sample {
   /** Score of the commonest answer and of guessing, mean over seeds. */
   readonly majority: number;
   readonly chance: number;
-  /** Tokens fed a run and parameters that it trained, mean over seeds. */
+  /** Tokens fed on the way to a run, those of the runs that it was made from included, mean over seeds. */
   readonly tokens: number;
+  /** Parameters that the last run on that way trained, mean over seeds. */
   readonly parameters: number;
   /** What was fed of the scored discipline, mean over seeds; null where nothing was. */
   readonly consumed: Consumed | null;
   /** The records behind the values, in the order of the seeds. */
   readonly runs: readonly string[];
 }
+
+/** How an arm scored, without what was fed on the way. */
+export type ArmScores = Omit<ArmEvidence, "tokens">;
 
 /** A paired difference between two arms. */
 export interface Difference extends Sample {
@@ -279,10 +289,10 @@ export function recallMeasure(key: Measure["key"]): Measure {
 /** How one arm scored over the seeds; its runs in their order. */
 export function armEvidence(
   arm: string,
-  role: ArmEvidence["role"],
+  role: ArmScores["role"],
   measure: Measure,
   runs: readonly RunRecord[],
-): ArmEvidence {
+): ArmScores {
   const scores = runs.map((run, index) => measure.score(run, index));
   const { fed: fedOf } = measure;
   const fed =
@@ -297,7 +307,6 @@ export function armEvidence(
     lenient: mean(scores.map((score) => score.lenient)),
     majority: mean(scores.map((score) => score.majority)),
     chance: mean(scores.map((score) => score.chance)),
-    tokens: mean(runs.map((run) => run.result.tokens)),
     parameters: mean(runs.map((run) => run.result.parameters)),
     consumed:
       fed.length < runs.length
@@ -316,11 +325,11 @@ export function armEvidence(
 /** Several arms as one, each counting alike, seed by seed. */
 export function meanArm(
   arm: string,
-  role: ArmEvidence["role"],
+  role: ArmScores["role"],
   measure: string,
-  parts: readonly ArmEvidence[],
-): ArmEvidence {
-  const over = (value: (part: ArmEvidence) => number): number => mean(parts.map(value));
+  parts: readonly ArmScores[],
+): ArmScores {
+  const over = (value: (part: ArmScores) => number): number => mean(parts.map(value));
   return {
     arm,
     role,
@@ -330,7 +339,6 @@ export function meanArm(
     lenient: over((part) => part.lenient),
     majority: over((part) => part.majority),
     chance: over((part) => part.chance),
-    tokens: over((part) => part.tokens),
     parameters: over((part) => part.parameters),
     consumed: null,
     runs: parts.flatMap((part) => part.runs),
@@ -372,7 +380,8 @@ export function runsOfArm(
  * Evidence of what a law's own file says about its runs: secondary differences in the order of the rule's claims; units,
  * grids, matrices and numbers only where it has them.
  */
-export type OwnEvidence = Pick<Evidence, "arms"> & {
+export type OwnEvidence = {
+  readonly arms: readonly ArmScores[];
   readonly primary: Difference;
   readonly control: Difference;
   readonly secondary: readonly Difference[];
@@ -404,10 +413,18 @@ export function gatherEvidence(
     matrices: [],
     numbers: [],
     ...others,
+    arms: others.arms.map((arm) => ({ ...arm, tokens: mean(arm.runs.map(tokensTo(records))) })),
     primary: { name: "primary", ...primary },
     control: { name: "control", ...control },
     secondary: rule.secondary.map((name, index) => ({ name, ...secondary[index]! })),
   };
+}
+
+/** Tokens fed on the way to a run of the records, each of those that it was made from counted once. */
+function tokensTo(records: readonly RunRecord[]): (id: string) => number {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  return (id) =>
+    sum(closeUnderParents([byId.get(id)!], (parent) => byId.get(parent)).map(({ result }) => result.tokens));
 }
 
 /** What every law's evidence holds besides its arms and contrasts. Throws where runs start from different models of one name. */

@@ -2,7 +2,7 @@ import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
 import { DISCIPLINES } from "../runs/request.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   type Difference,
   contrast,
@@ -72,7 +72,7 @@ export const mergeThenAlign: Law<MergeThenAlignRule> = mergeThenAlignUnder(merge
 function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
   const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
-  const arm = (name: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+  const arm = (name: string, role: ArmScores["role"] = "arm"): ArmScores =>
     armEvidence(name, role, FORMATTED, runsOf(name));
   const values = (name: string, column: keyof typeof COLUMNS): { arm: string; values: number[] } => ({
     arm: name,

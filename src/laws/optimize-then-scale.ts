@@ -2,7 +2,7 @@ import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
 import { DISCIPLINES } from "../runs/request.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   contrast,
   gatherEvidence,
@@ -86,12 +86,12 @@ function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence 
   const { ranks } = rule.settings;
   const [smallest, largest] = [ranks[0]!, ranks.at(-1)!];
   const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
-  const arm = (name: string, role: ArmEvidence["role"] = "arm", by = LENIENT): ArmEvidence =>
+  const arm = (name: string, role: ArmScores["role"] = "arm", by = LENIENT): ArmScores =>
     armEvidence(name, role, by, runsOf(name));
 
   const ends = (
     name: (design: ScaledDesign, rank: number) => string,
-    role: ArmEvidence["role"],
+    role: ArmScores["role"],
     by = LENIENT,
   ) =>
     Object.fromEntries(
@@ -143,8 +143,8 @@ function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence 
 
 /** A design at the smallest and at the largest rank. */
 interface Ends {
-  readonly small: ArmEvidence;
-  readonly large: ArmEvidence;
+  readonly small: ArmScores;
+  readonly large: ArmScores;
 }
 
 /** What scaling brings, seed by seed. */

@@ -1,6 +1,6 @@
 import { DISCIPLINES } from "../runs/request.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   contrast,
   type Difference,
@@ -70,7 +70,7 @@ function pilotOf(rule: RecipeRule): Pilot {
 }
 
 function evidenceOf(rule: RecipeRule, runs: RunsBySeed): OwnEvidence {
-  const arm = (name: string, measure = FORMATTED, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+  const arm = (name: string, measure = FORMATTED, role: ArmScores["role"] = "arm"): ArmScores =>
     armEvidence(name, role, measure, [...runsOfArm(runs, name).values()]);
   const [first, last] = [STEPS[0], STEPS.at(-1)!];
   const step = (index: number): Difference =>

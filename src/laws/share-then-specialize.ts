@@ -2,7 +2,7 @@ import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
 import { type Discipline, DISCIPLINES } from "../runs/request.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   contrast,
   type Evidence,
@@ -81,11 +81,11 @@ function pilotOf(rule: ShareThenSpecializeRule): Pilot {
 function evidenceOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): OwnEvidence {
   const seeds = [...runs.keys()];
   const runsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm).values()];
-  const recall = (arm: string, role: ArmEvidence["role"] = "arm"): ArmEvidence =>
+  const recall = (arm: string, role: ArmScores["role"] = "arm"): ArmScores =>
     armEvidence(arm, role, RECALL, runsOf(arm));
   const designs = Object.keys(rule.settings.designs) as Design[];
   const arms = new Map(designs.map((design) => [design, recall(design)]));
-  const of = (design: Design): ArmEvidence => arms.get(design)!;
+  const of = (design: Design): ArmScores => arms.get(design)!;
   const control = {
     shared: recall(ARMS.controlShared, "control"),
     symmetric: recall(ARMS.controlSymmetric, "control"),
@@ -153,7 +153,7 @@ function evidenceOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): OwnEvidenc
 }
 
 /** The adapters that were trained on one discipline alone, as one reference. */
-function alone(runs: RunsBySeed): ArmEvidence {
+function alone(runs: RunsBySeed): ArmScores {
   const parts = DISCIPLINES.map((discipline) =>
     armEvidence(
       aloneArm(discipline),

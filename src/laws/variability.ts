@@ -2,7 +2,7 @@ import { mean } from "../core/math.js";
 import type { RunRecord } from "../runs/record.js";
 import { DISCIPLINES } from "../runs/request.js";
 import {
-  type ArmEvidence,
+  type ArmScores,
   armEvidence,
   contrast,
   type Difference,
@@ -149,7 +149,7 @@ function evidenceOf(rule: VariabilityRule, runs: RunsBySeed): OwnEvidence {
   };
   return {
     arms: [
-      ...methods.map((method): ArmEvidence =>
+      ...methods.map((method): ArmScores =>
         joint(
           method,
           seeds.map((seed) => run(seed, jointArm(method))),
@@ -183,12 +183,12 @@ function evidenceOf(rule: VariabilityRule, runs: RunsBySeed): OwnEvidence {
   };
 }
 
-function joint(method: VariedMethod, runs: readonly RunRecord[]): ArmEvidence {
+function joint(method: VariedMethod, runs: readonly RunRecord[]): ArmScores {
   return armEvidence(jointArm(method), "arm", RECALL, runs);
 }
 
 /** The trainings on one discipline each, as one arm. */
-function single(method: VariedMethod, bySeed: readonly (readonly RunRecord[])[]): ArmEvidence {
+function single(method: VariedMethod, bySeed: readonly (readonly RunRecord[])[]): ArmScores {
   const parts = DISCIPLINES.map((discipline, index) =>
     armEvidence(
       singleArm(method, discipline),

@@ -7,7 +7,7 @@ import type { Study } from "./study.js";
 const NONE = "\u2013";
 
 /** Every arm, control arm and reference model of a study. */
-export function armsTable({ evidence }: Study): Markup {
+export function armsTable({ law, evidence }: Study): Markup {
   return table(
     "Arms and reference models, means over seeds",
     [
@@ -26,17 +26,17 @@ export function armsTable({ evidence }: Study): Markup {
         "Vendi",
       ].map((title) => ({ title, number: true })),
     ],
-    evidence.arms.map(armRow),
+    evidence.arms.map((arm) => armRow(arm, digitsOf(law.rule.sesoi))),
   );
 }
 
-function armRow(arm: ArmEvidence): Part[] {
+function armRow(arm: ArmEvidence, digits: number): Part[] {
   const { consumed, interval } = arm;
   return [
     html`${arm.arm}<small>${arm.measure}</small>`,
     arm.role,
-    arm.mean.toFixed(2),
-    unsigned(intervalText(interval)),
+    arm.mean.toFixed(digits),
+    unsigned(intervalText(interval, digits)),
     arm.strict.toFixed(2),
     arm.lenient.toFixed(2),
     arm.majority.toFixed(2),

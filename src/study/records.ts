@@ -1,41 +1,12 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import { readText } from "../core/files.js";
-import { checkRecord, type FindRecord, recordLine, type RunRecord } from "../runs/record.js";
+import { checkRecord, recordLine, type RunRecord, sortRecords } from "../runs/record.js";
 
 /** Text of a `records.jsonl`: one canonical record a line, sorted by id, each once. */
 export function recordsText(records: readonly RunRecord[]): string {
   return sortRecords(records)
     .map((record) => `${recordLine(record)}\n`)
     .join("");
-}
-
-/** Records by id, each once. */
-export function sortRecords(records: readonly RunRecord[]): RunRecord[] {
-  const byId = new Map(records.map((record) => [record.id, record]));
-  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-/**
- * The records and every run that they were made from, so that each of them can be re-trained from the file alone.
- * `find` answers an id from the store. Throws `missing` where a parent is gone.
- */
-export function closeUnderParents(records: readonly RunRecord[], find: FindRecord): RunRecord[] {
-  const closed = new Map<string, RunRecord>();
-  const waiting = [...records];
-  for (let record = waiting.pop(); record !== undefined; record = waiting.pop()) {
-    closed.set(record.id, record);
-    for (const id of record.inputs.parents) {
-      if (closed.has(id)) continue;
-      const parent = find(id);
-      if (parent === undefined) {
-        throw new LawbookError("missing", `There is no record of run ${id}, a parent of ${record.id}.`, {
-          hint: "Run the study again; missing parents are trained first.",
-        });
-      }
-      waiting.push(parent);
-    }
-  }
-  return sortRecords([...closed.values()]);
 }
 
 /**

@@ -4,12 +4,11 @@ import { LawbookError, quote } from "../core/errors.js";
 import { type Arms, armsBefore, waves, withRuns } from "../laws/arms.js";
 import type { Law } from "../laws/law.js";
 import { checkSeeds, type Purpose } from "../laws/seeds.js";
-import type { RunRecord } from "../runs/record.js";
+import { closeUnderParents, type RunRecord, sortRecords } from "../runs/record.js";
 import type { RunRequest } from "../runs/request.js";
 import { resolveAgain } from "../runs/retrain.js";
 import { openStore } from "../runs/store.js";
 import { type ExecuteOptions, type Executor, runLocally } from "../sweep/local.js";
-import { closeUnderParents, sortRecords } from "./records.js";
 import { conclude, familyPs, type Study } from "./study.js";
 
 /** One run of a law. */

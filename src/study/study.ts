@@ -9,8 +9,8 @@ import type { Evidence } from "../laws/evidence.js";
 import { FEWEST_PAIRS, judge, type Verdict } from "../laws/judge.js";
 import type { Law } from "../laws/law.js";
 import { LAWS, othersOfFamily } from "../laws/list.js";
-import type { RunRecord } from "../runs/record.js";
-import { readRecords, recordsText, sortRecords } from "./records.js";
+import { type RunRecord, sortRecords } from "../runs/record.js";
+import { readRecords, recordsText } from "./records.js";
 
 /** A law with its records and all that follows from them. */
 export interface Study {

@@ -5,7 +5,7 @@ import { renderSvg } from "../../src/figures/render.js";
 import { type Evidence, gatherEvidence } from "../../src/laws/evidence.js";
 import { judge, type VerdictWord } from "../../src/laws/judge.js";
 import type { Law } from "../../src/laws/law.js";
-import { LAWS } from "../../src/laws/list.js";
+import { findLaw, LAWS } from "../../src/laws/list.js";
 import type { EvaluationSet } from "../../src/runs/request.js";
 import { pilotArms, pilotFindings } from "../../src/laws/pilot.js";
 import { plantedLaw, type Truth } from "../support/planted-law.js";
@@ -132,5 +132,18 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_,
     expect(findings.passes).toBe(true);
     const weak = plantedLaw(asLaw, pilot.seeds, () => ({ accuracy: 0.1, spread: 0 }));
     expect(pilotFindings(law.rule.law, pilot, weak).passes).toBe(false);
+  });
+});
+
+describe("the tokens of an arm", () => {
+  // A planted run has 1,000 tokens. Merged: a stem, five branches of it, their merge, its scoring.
+  it.each([
+    ["merge-then-align", { merged: 8, "merged, aligned": 9, joint: 2, instruct: 1 }],
+    ["recipe", { default: 1, "laws 1 and 2": 2, "laws 1 to 4": 2 }],
+  ])("of %s are those of all runs on the way, each counted once", (key, thousands) => {
+    const law = findLaw(key);
+    const { arms } = law.evidence(plantedLaw(law, [1, 4], () => BASE));
+    for (const [name, expected] of Object.entries(thousands))
+      expect([name, arms.find(({ arm }) => arm === name)!.tokens]).toEqual([name, expected * 1000]);
   });
 });

@@ -13,7 +13,8 @@ import {
 } from "../../../src/core/files.js";
 import { balanceThenDiversity as law } from "../../../src/laws/balance-then-diversity.js";
 import type { RunRecord } from "../../../src/runs/record.js";
-import { closeUnderParents, readRecords, recordsText, sortRecords } from "../../../src/study/records.js";
+import { closeUnderParents, sortRecords } from "../../../src/runs/record.js";
+import { readRecords, recordsText } from "../../../src/study/records.js";
 import { conclude, readStudy, STUDY_FILES, studyFiles, writeStudy } from "../../../src/study/study.js";
 import { PILOT_LIKE, plantedRecord, plantedStudy } from "../../support/records.js";
 
