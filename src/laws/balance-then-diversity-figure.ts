@@ -4,7 +4,7 @@ import { ARMS } from "./balance-then-diversity-arms.js";
 import type { BalanceThenDiversityRule } from "./balance-then-diversity.rule.js";
 import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
-import { gridPanel } from "./grid-panel.js";
+import { evidenceGridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 
@@ -61,13 +61,7 @@ export function balanceThenDiversityChart(
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
       }),
-      ...evidence.grids.map(({ name, x, points }) =>
-        gridPanel(points, {
-          title: DIALS[name]!,
-          seeds: points[0]!.seeds,
-          x: { title: x, scale: "log2" },
-        }),
-      ),
+      ...evidence.grids.map((grid) => evidenceGridPanel(grid, { title: DIALS[grid.name]! })),
     ],
   };
 }

@@ -396,6 +396,7 @@ export function gatherEvidence(
   const runs = matchRuns(arms, records, grid);
   const provided = provenance(rule, runs, records);
   const { primary, control, secondary, ...others } = own(runs);
+  const tokens = tokensTo(records);
   if (secondary.length !== rule.secondary.length) {
     throw new LawbookError(
       "internal",
@@ -413,7 +414,7 @@ export function gatherEvidence(
     matrices: [],
     numbers: [],
     ...others,
-    arms: others.arms.map((arm) => ({ ...arm, tokens: mean(arm.runs.map(tokensTo(records))) })),
+    arms: others.arms.map((arm) => ({ ...arm, tokens: mean(arm.runs.map(tokens)) })),
     primary: { name: "primary", ...primary },
     control: { name: "control", ...control },
     secondary: rule.secondary.map((name, index) => ({ name, ...secondary[index]! })),

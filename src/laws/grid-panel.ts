@@ -1,7 +1,7 @@
 import { LawbookError, mismatch } from "../core/errors.js";
 import { ln, mean, sum } from "../core/math.js";
 import type { Panel } from "../figures/chart.js";
-import { type Sample, sample } from "./evidence.js";
+import { type Grid, type Sample, sample } from "./evidence.js";
 import { digitsOf, intervalText, signed } from "./headline.js";
 import { accuracyAxis, type NumberAxis } from "./panel-rows.js";
 
@@ -27,6 +27,14 @@ export interface GridPanelOptions {
   /** Slope per doubling in the legend, in units of y; on a log2 axis where absent. */
   readonly slopes?: boolean;
   readonly width?: number;
+}
+
+/** A grid of the evidence as a panel: its dial doubles from place to place. */
+export function evidenceGridPanel(
+  { points, x }: Grid,
+  options: Pick<GridPanelOptions, "title" | "y">,
+): Panel {
+  return gridPanel(points, { ...options, seeds: points[0]!.seeds, x: { title: x, scale: "log2" } });
 }
 
 /** A line for each design over a numeric axis, with intervals, its seeds as small points, and its slope per doubling. */

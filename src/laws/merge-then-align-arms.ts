@@ -24,7 +24,7 @@ export const ARMS = {
 } as const;
 
 /** Names of scored runs of the grid, before their alignments. */
-export const GRID = {
+const GRID = {
   sphere: "merged on the sphere",
   ties: "merged by TIES",
   dare: "merged by DARE-TIES",

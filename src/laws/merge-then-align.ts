@@ -114,10 +114,7 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
       compare("facts in formats", ARMS.aligned, ARMS.joint),
       compare("facts in formats", ARMS.aligned, ARMS.instructions),
     ],
-    matrices: [
-      comparedPipelines(runs),
-      ...BY_ALIGNMENT.flatMap((measure) => byAlignment(rule, runs, measure)),
-    ],
+    matrices: [comparedPipelines(runs), ...byAlignment(rule, runs)],
   };
 }
 
@@ -133,24 +130,18 @@ function comparedPipelines(runs: RunsBySeed): Matrix {
   };
 }
 
-/** One measure of everything that is aligned, by alignment, mean over the seeds of the grid; nothing where one is not there. */
-function byAlignment(
-  { settings }: MergeThenAlignRule,
-  runs: RunsBySeed,
-  measure: keyof typeof COLUMNS,
-): readonly Matrix[] {
+/** Everything that is aligned, by alignment, mean over the seeds of the grid; nothing where these are not there. */
+function byAlignment({ settings }: MergeThenAlignRule, runs: RunsBySeed): readonly Matrix[] {
   const { seeds } = settings.grid;
-  const value = (name: string): number | null => {
+  if (runsOfArm(runs, UNALIGNED.at(-1)!, seeds).size === 0) return [];
+  const value = (name: string, measure: keyof typeof COLUMNS): number | null => {
     const scored = [...runsOfArm(runs, name, seeds).values()];
     return scored.length === 0 ? null : mean(scored.map(COLUMNS[measure]!));
   };
-  if (runsOfArm(runs, UNALIGNED.at(-1)!, seeds).size === 0) return [];
-  return [
-    {
-      name: `${measure}, ${seeds.length} seeds`,
-      rows: UNALIGNED,
-      columns: Object.keys(ALIGNED),
-      values: UNALIGNED.map((name) => Object.values(ALIGNED).map((aligned) => value(aligned(name)))),
-    },
-  ];
+  return BY_ALIGNMENT.map((measure) => ({
+    name: `${measure}, ${seeds.length} seeds`,
+    rows: UNALIGNED,
+    columns: Object.keys(ALIGNED),
+    values: UNALIGNED.map((name) => Object.values(ALIGNED).map((aligned) => value(aligned(name), measure))),
+  }));
 }

@@ -1,8 +1,8 @@
-import type { Chart } from "../figures/chart.js";
+import type { Chart, Panel } from "../figures/chart.js";
 import { armsPanel } from "./arms-panel.js";
 import { differencesPanel } from "./differences-panel.js";
-import type { Evidence, Grid } from "./evidence.js";
-import { gridPanel } from "./grid-panel.js";
+import type { Evidence } from "./evidence.js";
+import { evidenceGridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 import { evidencePanel } from "./matrix-panel.js";
@@ -24,14 +24,10 @@ export function optimizeThenScaleChart(
 ): Chart {
   const { ranks, facts, training } = rule.settings;
   const ends = [ranks[0]!, ranks.at(-1)!];
-  const grid = (name: string): Grid[] => evidence.grids.filter((one) => one.name === name);
-  const panel = (one: Grid, scale: "linear" | "log2", heading: string): ReturnType<typeof gridPanel> =>
-    gridPanel(one.points, {
-      title: heading,
-      seeds: one.points[0]!.seeds,
-      x: { title: one.x, scale },
-      y: AXIS,
-    });
+  const panels = (name: string, title: string): Panel[] =>
+    evidence.grids
+      .filter((one) => one.name === name)
+      .map((one) => evidenceGridPanel(one, { title, y: AXIS }));
   const ofRanks = DESIGNS.flatMap((design) => ends.map((rank) => rankArm(design, rank)));
   return {
     title: verdictTitle(title, evidence, verdict),
@@ -62,9 +58,9 @@ export function optimizeThenScaleChart(
         sesoi: rule.sesoi,
         y: "difference of gains in lenient accuracy",
       }),
-      ...grid("rank").map((one) => panel(one, "log2", "Rank of the adapter")),
-      ...grid("experts").map((one) => panel(one, "log2", "Number of experts")),
-      ...grid("model").map((one) => panel(one, "log2", "Width of the base model")),
+      ...panels("rank", "Rank of the adapter"),
+      ...panels("experts", "Number of experts"),
+      ...panels("model", "Width of the base model"),
       ...evidence.matrices.map((matrix) =>
         evidencePanel(matrix, { title: `One change at a time, rank ${ends[0]}` }),
       ),

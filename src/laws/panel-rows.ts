@@ -5,6 +5,9 @@ import type { ArmEvidence, Difference, Evidence, Sample } from "./evidence.js";
 /** Pixels between a mean and the seeds that it summarises. */
 export const BESIDE = 16;
 
+/** Pixels of a panel with another one above or below, none beside it. */
+export const WHOLE_WIDTH = 640;
+
 /** A vertical axis of numbers. */
 export type NumberAxis = Extract<Axis, { kind: "number" }>;
 

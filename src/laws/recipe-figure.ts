@@ -5,10 +5,9 @@ import type { Evidence } from "./evidence.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 import { evidencePanel } from "./matrix-panel.js";
+import { WHOLE_WIDTH } from "./panel-rows.js";
 import { INSTRUCT, STEPS } from "./recipe-arms.js";
 import type { RecipeRule } from "./recipe.rule.js";
-
-const WIDTH = 640;
 
 /** Every step with every seed; what the whole recipe and each step of it add; all measures of the steps. */
 export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence, verdict: Verdict): Chart {
@@ -29,7 +28,7 @@ export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence,
         arms: STEPS,
         references: [INSTRUCT],
         labels: { [INSTRUCT]: "Instruct,\nuntouched" },
-        width: WIDTH,
+        width: WHOLE_WIDTH,
       }),
       differencesPanel(evidence, {
         title: "What is added, same seed",
@@ -44,7 +43,7 @@ export function recipeChart(rule: RecipeRule, title: string, evidence: Evidence,
         ],
         sesoi: rule.sesoi,
         y: "difference in strict accuracy",
-        width: WIDTH,
+        width: WHOLE_WIDTH,
       }),
       ...evidence.matrices.map((matrix) =>
         evidencePanel(matrix, { title: "Every step in every measure", cell: { width: 92, height: 30 } }),

@@ -2,7 +2,7 @@ import type { Chart } from "../figures/chart.js";
 import { armsPanel } from "./arms-panel.js";
 import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
-import { gridPanel } from "./grid-panel.js";
+import { evidenceGridPanel } from "./grid-panel.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
 import { evidencePanel } from "./matrix-panel.js";
@@ -21,7 +21,6 @@ export function shareThenSpecializeChart(
 ): Chart {
   const { designs, experts, facts, training } = rule.settings;
   const [equalParameters] = evidence.secondary;
-  const [grid] = evidence.grids;
   return {
     title: verdictTitle(title, evidence, verdict),
     subtitle: caption(evidence, verdict, {
@@ -54,15 +53,7 @@ export function shareThenSpecializeChart(
         y: "difference in strict accuracy",
       }),
       ...evidence.matrices.map((matrix) => evidencePanel(matrix, { title: `Mean gate: ${matrix.name}` })),
-      ...(grid === undefined
-        ? []
-        : [
-            gridPanel(grid.points, {
-              title: "Number of experts",
-              seeds: grid.points[0]!.seeds,
-              x: { title: "experts", scale: "log2" },
-            }),
-          ]),
+      ...evidence.grids.map((grid) => evidenceGridPanel(grid, { title: "Number of experts" })),
     ],
   };
 }

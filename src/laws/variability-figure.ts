@@ -4,10 +4,9 @@ import { differencesPanel } from "./differences-panel.js";
 import type { Evidence } from "./evidence.js";
 import { caption, verdictTitle } from "./headline.js";
 import type { Verdict } from "./judge.js";
+import { WHOLE_WIDTH } from "./panel-rows.js";
 import { INSTRUCT, jointArm, methodsOf } from "./variability-arms.js";
 import type { VariabilityRule } from "./variability.rule.js";
-
-const WIDTH = 640;
 
 /** Joint beside single training of every method with every seed; the spreads' differences of claim, control and methods. */
 export function variabilityChart(
@@ -36,7 +35,7 @@ export function variabilityChart(
         arms: methods.flatMap((method) => [`single, ${method}`, jointArm(method)]),
         references: [INSTRUCT.claim],
         labels: { [INSTRUCT.claim]: "Instruct,\nuntouched" },
-        width: WIDTH,
+        width: WHOLE_WIDTH,
       }),
       differencesPanel(evidence, {
         title: "Spread: joint minus single, same seed",
@@ -51,7 +50,7 @@ export function variabilityChart(
         ],
         sesoi: rule.sesoi,
         y: "difference of mean distances from the median",
-        width: WIDTH,
+        width: WHOLE_WIDTH,
       }),
     ],
   };
