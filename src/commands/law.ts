@@ -19,7 +19,7 @@ import { findLaw, LAWS } from "../laws/list.js";
 import { pilotSeeds, purposeOf } from "../laws/seeds.js";
 import { closeUnderParents } from "../runs/record.js";
 import { acceptStudy } from "../study/overview.js";
-import { runStudy } from "../study/run.js";
+import { addGrid, runStudy } from "../study/run.js";
 import { conclude, familyPs, readStudy, type Study } from "../study/study.js";
 import { type Arguments, command, type CommandContext, type CommandSpec, type Shown } from "./command.js";
 import { studyOptions } from "./study-options.js";
@@ -55,6 +55,12 @@ export const lawCommand: CommandSpec<Study> = command({
       kind: "boolean",
       description: "with --fresh: train only the arms that the verdict compares, and no grid",
     },
+    {
+      name: "grid",
+      kind: "boolean",
+      description:
+        "train the grid beside the committed arms; arms that it starts from are trained again and compared with their records",
+    },
     { name: "jobs", kind: "number", placeholder: "N", description: "runs trained at the same time" },
     {
       name: "accept",
@@ -79,14 +85,25 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   const seeds =
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
   const options = studyOptions(args, context);
-  const compared = args.flags["compared"] === true;
+  const [fresh, compared, grid] = ["fresh", "compared", "grid"].map((name) => args.flags[name] === true);
+  if (grid && (fresh || seeds !== undefined)) {
+    const other = fresh ? "--fresh" : "--seeds";
+    throw new LawbookError(
+      "usage",
+      mismatch("--grid", `${other} beside it`, "--grid alone, or --fresh alone"),
+      {
+        hint: "--fresh trains the grid too; --grid takes the seeds that the rule names for it.",
+      },
+    );
+  }
   let study: Study;
-  if (args.flags["fresh"] === true) {
+  if (fresh) {
     const all = seeds ?? law.rule.seeds;
-    study = await runStudy(law, all, purposeOf(law.rule, all), { ...options, compared });
+    study = await runStudy(law, all, purposeOf(law.rule, all), { ...options, compared: compared === true });
   } else {
     if (compared) throw new LawbookError("usage", mismatch("--compared", "no --fresh", "both, or neither"));
     study = readStudy(folder);
+    if (grid) study = await addGrid(law, study, options);
     if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }
   if (args.flags["accept"] === true) await acceptStudy(folder, study);

@@ -37,6 +37,19 @@ function replaceArms(value: unknown, replace: (arm: string) => string): unknown 
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replaceArms(item, replace)]));
 }
 
+/** Some arms and all that they start from, as far as these are there. */
+export function armsFor(names: readonly string[], arms: Arms): Arms {
+  const found: Record<string, RunRequest> = {};
+  const add = (name: string): void => {
+    const request = arms[name];
+    if (request === undefined || name in found) return;
+    found[name] = request;
+    armsBefore(request).forEach(add);
+  };
+  names.forEach(add);
+  return found;
+}
+
 /**
  * Arms in waves: those of a wave start from arms of earlier waves alone, and a wave is as early as it can be.
  * Throws where arms wait for one another or for one that is not there.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
-import { LawbookError, quote } from "../core/errors.js";
-import { type Arms, armsBefore, waves, withRuns } from "../laws/arms.js";
+import { LawbookError, mismatch, quote } from "../core/errors.js";
+import { type Arms, armsBefore, armsFor, waves, withRuns } from "../laws/arms.js";
 import type { Law } from "../laws/law.js";
 import { checkSeeds, type Purpose } from "../laws/seeds.js";
 import { closeUnderParents, type RunRecord, sortRecords } from "../runs/record.js";
@@ -57,25 +57,62 @@ export async function runStudy(
 ): Promise<Study> {
   checkSeeds(law.rule, seeds, purpose);
   const arms = await runArms(law.arms, seeds, options);
-  const onGrid = compared ? [] : seeds.filter((seed) => Object.keys(law.grid?.(seed) ?? {}).length > 0);
-  const grid = await runArms((seed) => ({ ...law.arms(seed), ...law.grid?.(seed) }), onGrid, options);
-  const records = sortRecords([...arms, ...grid]);
-  return conclude(law, records, familyPs(join(options.root, "reports"), law));
+  return concludeWith(law, compared ? arms : [...arms, ...(await runGrid(law, seeds, options))], options);
 }
 
-/** Executes the arms of some seeds; the records come with all that they were made from. */
+/** Runs the grid of a law beside what is on record, the compared arms at least; arms that it starts from are trained again. */
+export async function addGrid(
+  law: Law,
+  { records, evidence }: Pick<Study, "records" | "evidence">,
+  options: StudyOptions,
+): Promise<Study> {
+  const grid = await runGrid(law, evidence.seeds, options, records);
+  return concludeWith(law, [...records, ...grid], options);
+}
+
+function concludeWith(law: Law, records: readonly RunRecord[], { root }: StudyOptions): Study {
+  return conclude(law, sortRecords(records), familyPs(join(root, "reports"), law));
+}
+
+/** Executes the grid on those of the seeds that have one, and the arms that it starts from. */
+function runGrid(
+  law: Law,
+  seeds: readonly number[],
+  options: StudyOptions,
+  onRecord: readonly RunRecord[] = [],
+): Promise<RunRecord[]> {
+  const { grid = (): Arms => ({}) } = law;
+  const onGrid = seeds.filter((seed) => Object.keys(grid(seed)).length > 0);
+  return runArms(
+    (seed) => armsFor(Object.keys(grid(seed)), { ...law.arms(seed), ...grid(seed) }),
+    onGrid,
+    options,
+    onRecord,
+  );
+}
+
+/**
+ * Executes the arms of some seeds; the records come with all that they were made from. A run that is on record is not
+ * trained again, unless another starts from it: a record holds no model. Throws `retrain-differs` where one that is has
+ * another result than its record.
+ */
 export async function runArms(
   arms: (seed: number) => Arms,
   seeds: readonly number[],
   options: StudyOptions,
+  onRecord: readonly RunRecord[] = [],
 ): Promise<RunRecord[]> {
   const { executor = runLocally, progress, ...execution } = options;
+  const known = new Map(onRecord.map((record) => [record.id, record]));
   const store = openStore({ root: options.root, home: options.home, ignoreCommitted: true });
   const plan = planStudy(arms, seeds, options.jobs);
   const runs = plan.reduce((total, wave) => total + wave.length, 0);
   const records: RunRecord[] = [];
   const ids = new Map<string, string>();
   const key = (seed: number, arm: string): string => `${seed}/${arm}`;
+  const startedFrom = new Set(
+    plan.flat().flatMap(({ seed, request }) => armsBefore(request).map((arm) => key(seed, arm))),
+  );
   for (const wave of plan) {
     const resolved = wave.map(({ seed, arm, request }) => {
       for (const other of armsBefore(request))
@@ -85,18 +122,34 @@ export async function runArms(
         { root: options.root, store, cwd: options.root },
       );
     });
+    wave.forEach(({ seed, arm }, index) => ids.set(key(seed, arm), resolved[index]!.id));
+    const ready = resolved.filter(
+      ({ id }, index) => known.has(id) && !startedFrom.has(key(wave[index]!.seed, wave[index]!.arm)),
+    );
+    const missing = resolved.filter((run) => !ready.includes(run));
+    records.push(...ready.map(({ id }) => known.get(id)!));
     const before = records.length;
-    const made = await executor(resolved, {
+    const made = await executor(missing, {
       ...execution,
       ignoreCommitted: true,
       ...(progress === undefined
         ? {}
         : { progress: (step) => progress({ ...step, run: before + step.run, runs }) }),
     });
-    made.forEach((record, index) => ids.set(key(wave[index]!.seed, wave[index]!.arm), record.id));
+    for (const record of made) checkAgain(record, known.get(record.id));
     records.push(...made);
   }
   return closeUnderParents(records, (id) => store.find(id));
+}
+
+/** A run that is on record gives the same result again. */
+function checkAgain({ id, resultSha256 }: RunRecord, recorded: RunRecord | undefined): void {
+  if (recorded === undefined || recorded.resultSha256 === resultSha256) return;
+  throw new LawbookError(
+    "retrain-differs",
+    mismatch(`Result of run ${id.slice(0, 12)}, trained again`, resultSha256, recorded.resultSha256),
+    { hint: "`lawbook doctor` tells whether this machine computes as others do.", data: { id } },
+  );
 }
 
 /** A diverged run has no model that another could start from. */

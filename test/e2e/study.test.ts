@@ -4,15 +4,17 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { canonicalJson } from "../../src/core/canonical.js";
+import { armModel } from "../../src/laws/arms.js";
 import { balanceThenDiversityUnder } from "../../src/laws/balance-then-diversity.js";
 import { balanceThenDiversityRule as rule } from "../../src/laws/balance-then-diversity.rule.js";
+import type { Law } from "../../src/laws/law.js";
 import { newCheckpoint, writeCheckpoint } from "../../src/model/checkpoint.js";
 import { SIZES } from "../../src/model/config.js";
 import { execute } from "../../src/runs/execute.js";
 import type { TrainRequest } from "../../src/runs/request.js";
 import { resolveTrain, tokenizerFolder } from "../../src/runs/resolve.js";
 import { openStore } from "../../src/runs/store.js";
-import { planStudy, runStudy } from "../../src/study/run.js";
+import { addGrid, planStudy, runStudy, type StudyOptions } from "../../src/study/run.js";
 import { STUDY_FILES, studyFiles } from "../../src/study/study.js";
 import type { Executor } from "../../src/sweep/local.js";
 import { temporaryProject, type TemporaryProject } from "../support/project.js";
@@ -113,6 +115,49 @@ describe("a study from requests to figure", () => {
     expect(requests(records.map(({ request }) => request))).toEqual(
       requests(Object.values(tiny.arms(seed!))),
     );
+  });
+
+  describe("a grid beside arms on record", () => {
+    const [seed] = tiny.rule.settings.grid.seeds;
+    const arms = tiny.arms(seed!);
+    const further: Law = {
+      ...tiny,
+      // The second starts from an arm, the first is one.
+      grid: () => ({
+        again: arms["balanced"]!,
+        further: { ...(arms["balanced"] as TrainRequest), model: armModel("proportional") },
+      }),
+    };
+    const place = (home: string): StudyOptions => ({
+      root: project.root,
+      home: project.path(home),
+      executor: inThisProcess,
+    });
+
+    it("trains what is not on record, and the arms that it starts from", async () => {
+      const compared = await runStudy(tiny, [seed!], "law", { ...place("five"), compared: true });
+      const before = trained;
+      const { records } = await addGrid(further, compared, place("six"));
+      expect(trained - before).toBe(2);
+      const known = new Set(compared.records.map(({ id }) => id));
+      const added = records.filter(({ id }) => !known.has(id));
+      expect(records.length).toBe(known.size + 1);
+      const [parent] = added[0]!.inputs.parents;
+      expect(records.find(({ id }) => id === parent)!.request).toMatchObject({
+        data: (arms["proportional"] as TrainRequest).data,
+      });
+    });
+
+    it("refuses an arm that gives another result than its record", async () => {
+      const { evidence, records } = await runStudy(tiny, [seed!], "law", {
+        ...place("five"),
+        compared: true,
+      });
+      const altered = records.map((record) => ({ ...record, resultSha256: "0".repeat(64) }));
+      await expect(addGrid(further, { evidence, records: altered }, place("six"))).rejects.toMatchObject({
+        code: "retrain-differs",
+      });
+    });
   });
 
   it("refuses a pilot on law seeds before anything is trained", async () => {
