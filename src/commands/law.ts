@@ -59,7 +59,8 @@ export const lawCommand: CommandSpec<Study> = command({
       name: "grid",
       kind: "boolean",
       description:
-        "train the grid beside the committed arms; arms that it starts from are trained again and compared with their records",
+        "train the grid (with --seeds: theirs) beside the committed arms; arms that it starts from are trained again and compared " +
+        "with their records",
     },
     { name: "jobs", kind: "number", placeholder: "N", description: "runs trained at the same time" },
     {
@@ -86,15 +87,10 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
   const options = studyOptions(args, context);
   const [fresh, compared, grid] = ["fresh", "compared", "grid"].map((name) => args.flags[name] === true);
-  if (grid && (fresh || seeds !== undefined)) {
-    const other = fresh ? "--fresh" : "--seeds";
-    throw new LawbookError(
-      "usage",
-      mismatch("--grid", `${other} beside it`, "--grid alone, or --fresh alone"),
-      {
-        hint: "--fresh trains the grid too; --grid takes the seeds that the rule names for it.",
-      },
-    );
+  if (grid && fresh) {
+    throw new LawbookError("usage", mismatch("--grid", "--fresh beside it", "one of them"), {
+      hint: "--fresh trains the grid too.",
+    });
   }
   let study: Study;
   if (fresh) {
@@ -103,25 +99,26 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   } else {
     if (compared) throw new LawbookError("usage", mismatch("--compared", "no --fresh", "both, or neither"));
     study = readStudy(folder);
-    if (grid) study = await addGrid(law, study, options);
-    if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
+    checkRecorded(study, seeds ?? []);
+    if (grid) study = await addGrid(study, options, seeds);
+    else if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }
   if (args.flags["accept"] === true) await acceptStudy(folder, study);
   return study;
 }
 
+function checkRecorded({ evidence }: Study, seeds: readonly number[]): void {
+  const absent = seeds.filter((seed) => !evidence.seeds.includes(seed));
+  if (absent.length === 0) return;
+  throw new LawbookError(
+    "missing",
+    mismatch("Seeds without committed records", absent, evidence.seeds.join(", ")),
+    { hint: "Add --fresh to train them." },
+  );
+}
+
 /** The part of a study that some of its seeds make. */
 function restrict(study: Study, seeds: readonly number[], others: readonly number[]): Study {
-  const absent = seeds.filter((seed) => !study.evidence.seeds.includes(seed));
-  if (absent.length > 0) {
-    throw new LawbookError(
-      "missing",
-      mismatch("Seeds without committed records", absent, study.evidence.seeds.join(", ")),
-      {
-        hint: "Add --fresh to train them.",
-      },
-    );
-  }
   const chosen = study.records.filter(({ request }) => seeds.includes(request.seed));
   return conclude(
     study.law,

@@ -60,13 +60,16 @@ export async function runStudy(
   return concludeWith(law, compared ? arms : [...arms, ...(await runGrid(law, seeds, options))], options);
 }
 
-/** Runs the grid of a law beside what is on record, the compared arms at least; arms that it starts from are trained again. */
+/**
+ * Runs the grid of a law, or that of some seeds, beside what is on record, the compared arms at least; arms that it starts
+ * from are trained again.
+ */
 export async function addGrid(
-  law: Law,
-  { records, evidence }: Pick<Study, "records" | "evidence">,
+  { law, records, evidence }: Pick<Study, "law" | "records" | "evidence">,
   options: StudyOptions,
+  seeds: readonly number[] = evidence.seeds,
 ): Promise<Study> {
-  const grid = await runGrid(law, evidence.seeds, options, records);
+  const grid = await runGrid(law, seeds, options, records);
   return concludeWith(law, [...records, ...grid], options);
 }
 

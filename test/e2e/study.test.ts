@@ -137,11 +137,14 @@ describe("a study from requests to figure", () => {
     it("trains what is not on record, and the arms that it starts from", async () => {
       const compared = await runStudy(tiny, [seed!], "law", { ...place("five"), compared: true });
       const before = trained;
-      const { records } = await addGrid(further, compared, place("six"));
+      const { records } = await addGrid({ ...compared, law: further }, place("six"));
       expect(trained - before).toBe(2);
       const known = new Set(compared.records.map(({ id }) => id));
       const added = records.filter(({ id }) => !known.has(id));
       expect(records.length).toBe(known.size + 1);
+      expect((await addGrid({ ...compared, law: further }, place("six"), [])).records).toEqual(
+        compared.records,
+      );
       const [parent] = added[0]!.inputs.parents;
       expect(records.find(({ id }) => id === parent)!.request).toMatchObject({
         data: (arms["proportional"] as TrainRequest).data,
@@ -149,14 +152,10 @@ describe("a study from requests to figure", () => {
     });
 
     it("refuses an arm that gives another result than its record", async () => {
-      const { evidence, records } = await runStudy(tiny, [seed!], "law", {
-        ...place("five"),
-        compared: true,
-      });
-      const altered = records.map((record) => ({ ...record, resultSha256: "0".repeat(64) }));
-      await expect(addGrid(further, { evidence, records: altered }, place("six"))).rejects.toMatchObject({
-        code: "retrain-differs",
-      });
+      const compared = await runStudy(tiny, [seed!], "law", { ...place("five"), compared: true });
+      const records = compared.records.map((record) => ({ ...record, resultSha256: "0".repeat(64) }));
+      const altered = { ...compared, law: further, records };
+      await expect(addGrid(altered, place("six"))).rejects.toMatchObject({ code: "retrain-differs" });
     });
   });
 

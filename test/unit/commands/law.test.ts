@@ -119,7 +119,6 @@ describe("lawbook law N", () => {
   it.each([
     [{ seeds: "1,101" }, /Seeds of a law run.*got \[1,101\]/],
     [{ grid: true }, /--grid: got "--fresh beside it"/],
-    [{ fresh: false, grid: true, seeds: "1-10" }, /--grid: got "--seeds beside it"/],
     [{ seeds: "11" }, /a count from 1 to 10/],
     [{ seeds: "0" }, /a count from 1 to 10/],
     [{ seeds: "1,2,11" }, /distinct seeds of the rule/],
