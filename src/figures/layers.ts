@@ -182,7 +182,7 @@ function bandSpecs(
 const LINE_HEIGHT = 12;
 /** Pixels between the edge and text beside it; where the number of the last mean may reach over the edge, more. */
 const EDGE = 6;
-const BEYOND_MEANS = 24;
+const BEYOND_MEANS = 32;
 
 /** Text at the right edge of a panel, centred on `at`; one line for each line break. */
 function edgeLabel(label: string, at: number, y: Encoding): Json {

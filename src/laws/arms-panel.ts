@@ -1,6 +1,6 @@
 import type { Panel, RuleRow } from "../figures/chart.js";
 import type { Evidence } from "./evidence.js";
-import { wrapped } from "./headline.js";
+import { digitsOf, wrapped } from "./headline.js";
 import { accuracyAxis, armOf, BESIDE, intervalRow, type NumberAxis, runOf, seedRows } from "./panel-rows.js";
 
 /** What an arms panel shows, and in which words. */
@@ -10,6 +10,8 @@ export interface ArmsPanelOptions {
   readonly arms: readonly string[];
   /** Reference models, drawn as dashed rules. */
   readonly references?: readonly string[];
+  /** Smallest effect of interest; means have its decimals. */
+  readonly sesoi: number;
   /** Words for names of arms; line breaks are kept. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Strict accuracy from 0 where absent. */
@@ -21,8 +23,6 @@ export interface ArmsPanelOptions {
 }
 
 const HEIGHT = 280;
-/** An axis that ends here or below has means with a third decimal. */
-const CLOSE = 0.2;
 /** Pixels of a line of a label. */
 const LINE = 13;
 
@@ -62,7 +62,7 @@ export function armsPanel(evidence: Evidence, options: ArmsPanelOptions): Panel 
         kind: "intervals",
         beside: BESIDE,
         rows: compared.map((arm) =>
-          intervalRow(label(arm.arm), arm, y.domain, arm.mean.toFixed(y.domain[1] > CLOSE ? 2 : 3)),
+          intervalRow(label(arm.arm), arm, y.domain, arm.mean.toFixed(digitsOf(options.sesoi))),
         ),
       },
     ],

@@ -49,6 +49,7 @@ export function balanceThenDiversityChart(
         title: "Small discipline, asked in unseen phrasings",
         arms: evidence.arms.filter(({ role }) => role === "arm").map(({ arm }) => arm),
         references: [ARMS.alone, ARMS.instruct],
+        sesoi: rule.sesoi,
         labels: LABELS,
         legend: "small discipline",
       }),

@@ -30,8 +30,9 @@ export function mergeThenAlignChart(
         title: "Facts in formats that were not trained with them",
         arms: [ARMS.merged, ARMS.science, ARMS.instructions, ARMS.aligned, ARMS.joint, ARMS.forgetting],
         references: [ARMS.instruct],
+        sesoi: rule.sesoi,
         labels: { [ARMS.instruct]: "Instruct,\nuntouched" },
-        width: 372,
+        width: 366,
       }),
       differencesPanel(evidence, {
         title: "Minus the merged model, same seed",

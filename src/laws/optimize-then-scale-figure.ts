@@ -43,6 +43,7 @@ export function optimizeThenScaleChart(
         title: "Four choices, unseen phrasings",
         arms: ofRanks,
         references: [INSTRUCT],
+        sesoi: rule.sesoi,
         labels: {
           ...Object.fromEntries(ofRanks.map((arm) => [arm, arm.replace(", ", ",\n")])),
           [INSTRUCT]: "Instruct,\nuntouched",

@@ -35,6 +35,7 @@ export function shareThenSpecializeChart(
         title: "All disciplines, asked in unseen phrasings",
         arms: Object.keys(designs),
         references: [ALONE, ARMS.instruct],
+        sesoi: rule.sesoi,
         labels: {
           "LoRA, equal rank": "LoRA,\nequal rank",
           [ALONE]: "each\ndiscipline\nalone",

@@ -34,6 +34,7 @@ export function variabilityChart(
         title: "Mean over disciplines, unseen phrasings",
         arms: methods.flatMap((method) => [`single, ${method}`, jointArm(method)]),
         references: [INSTRUCT.claim],
+        sesoi: rule.sesoi,
         labels: { [INSTRUCT.claim]: "Instruct,\nuntouched" },
         width: WHOLE_WIDTH,
       }),

@@ -35,6 +35,7 @@ describe("an arms panel", () => {
     title: "arms",
     arms: ["balanced", "balanced+diversity"],
     references: ["instruct"],
+    sesoi: 0.1,
     labels: { instruct: "Instruct,\nuntouched" },
     legend: "small discipline",
   });
@@ -58,19 +59,22 @@ describe("an arms panel", () => {
     const { mean, interval } = evidence.arms.find(({ arm }) => arm === "balanced")!;
     expect(first).toMatchObject({ mean, low: interval!.low, high: interval!.high, label: mean.toFixed(2) });
     expect(layer(panel, "rules").rows).toEqual([{ y: 0, label: "Instruct,\nuntouched" }]);
+    const finer = armsPanel(evidence, { title: "", sesoi: 0.05, arms: ["balanced"] });
+    expect(layer(finer, "intervals").rows[0]!.label).toBe(mean.toFixed(3));
   });
 
   it("tells nothing apart by shape where seeds differ in draws alone", () => {
     const same = { ...evidence, units: evidence.units.map(() => "all") };
-    const { rows } = layer(armsPanel(same, { title: "", arms: ["balanced"] }), "points");
+    const { rows } = layer(armsPanel(same, { title: "", sesoi: 0.1, arms: ["balanced"] }), "points");
     expect(rows.some((row) => row.group !== undefined)).toBe(false);
   });
 
   it("keeps the labels of near references apart, and those of far ones at their lines", () => {
     const at = (references: readonly string[]): number[] =>
-      layer(armsPanel(evidence, { title: "", arms: ["balanced+diversity"], references }), "rules").rows.map(
-        ({ y, labelAt }) => labelAt ?? y,
-      );
+      layer(
+        armsPanel(evidence, { title: "", sesoi: 0.1, arms: ["balanced+diversity"], references }),
+        "rules",
+      ).rows.map(({ y, labelAt }) => labelAt ?? y);
     const [first, second] = at(["instruct", "proportional"]) as [number, number];
     // Two labels of one line, 13 pixels each, in 280 pixels for 1.
     expect(second - first).toBeGreaterThanOrEqual(13 / 280 - 1e-12);
@@ -84,13 +88,15 @@ describe("an arms panel", () => {
       ...evidence,
       arms: evidence.arms.map((arm) => ({ ...arm, values: [0.06, 0.17], mean: 0.1, interval: null })),
     };
-    expect(armsPanel(low, { title: "", arms: ["balanced"] }).y).toMatchObject({ domain: [0, 0.2] });
-    const above = armsPanel(low, { title: "", arms: ["balanced"], y: accuracyAxis() });
+    expect(armsPanel(low, { title: "", sesoi: 0.1, arms: ["balanced"] }).y).toMatchObject({
+      domain: [0, 0.2],
+    });
+    const above = armsPanel(low, { title: "", sesoi: 0.1, arms: ["balanced"], y: accuracyAxis() });
     expect(above.y).toMatchObject({ domain: [0, 1] });
   });
 
   it("refuses an arm that is not there", () => {
-    expect(() => armsPanel(evidence, { title: "", arms: ["balancd"] })).toThrow(
+    expect(() => armsPanel(evidence, { title: "", sesoi: 0.1, arms: ["balancd"] })).toThrow(
       /balancd.*one of proportional/,
     );
   });
