@@ -48,7 +48,7 @@ export const lawCommand: CommandSpec<Study> = command({
       placeholder: "LIST|COUNT",
       description:
         `a list such as 1-10 or 101,102,103, or a count: below ${FEWEST_PAIRS} that many pilot seeds (101, 102, ...), ` +
-        "from there on the first law seeds; with --fresh all law seeds where left out",
+        "from there on, and with --grid, the first law seeds; with --fresh all law seeds where left out",
     },
     {
       name: "compared",
@@ -83,10 +83,10 @@ export const lawCommand: CommandSpec<Study> = command({
 async function runLaw(args: Arguments, context: CommandContext): Promise<Study> {
   const law = findLaw(args.positionals[0] ?? "");
   const folder = join(context.root, "reports", law.rule.law);
-  const seeds =
-    typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"]) : undefined;
-  const options = studyOptions(args, context);
   const [fresh, compared, grid] = ["fresh", "compared", "grid"].map((name) => args.flags[name] === true);
+  const seeds =
+    typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"], grid) : undefined;
+  const options = studyOptions(args, context);
   if (grid && fresh) {
     throw new LawbookError("usage", mismatch("--grid", "--fresh beside it", "one of them"), {
       hint: "--fresh trains the grid too.",
@@ -127,15 +127,15 @@ function restrict(study: Study, seeds: readonly number[], others: readonly numbe
   );
 }
 
-/** "1-10", "101,103" or a count. */
-function parseSeeds(rule: LawRule, text: string): number[] {
+/** "1-10", "101,103" or a count, which is one of pilot seeds where it is small and not of seeds on record. */
+function parseSeeds(rule: LawRule, text: string, onRecord = false): number[] {
   const wrong = (expected: string): LawbookError =>
     new LawbookError("usage", mismatch("--seeds", text, expected));
   if (/^\d+$/.test(text) && Number(text) <= 100) {
     const count = Number(text);
     if (count < 1 || count > rule.seeds.length)
       throw wrong(`a count from 1 to ${rule.seeds.length}, or a list of seeds`);
-    return count < FEWEST_PAIRS ? pilotSeeds(count) : rule.seeds.slice(0, count);
+    return count < FEWEST_PAIRS && !onRecord ? pilotSeeds(count) : rule.seeds.slice(0, count);
   }
   const seeds = text.split(",").flatMap((part) => {
     const [, first, last = first] = /^\s*(\d{1,6})(?:-(\d{1,6}))?\s*$/.exec(part) ?? [];

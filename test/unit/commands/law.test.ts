@@ -105,6 +105,13 @@ describe("lawbook law N", () => {
     expect(project.snapshot()).toEqual(accepted);
   });
 
+  it("adds a grid on the seeds that have one, counted from the first law seed", async () => {
+    expect(await run({ grid: true, seeds: "9,10" })).toEqual(await run());
+    // Nothing can be trained in this project: it has no models.
+    await expect(run({ grid: true, seeds: "1" })).rejects.toThrow(/xs-instruct/);
+    await expect(run({ grid: true, seeds: "101,102" })).rejects.toThrow(/without committed records/);
+  });
+
   it("says how to begin where there is no report", async () => {
     project.remove();
     project = temporaryProject();
