@@ -116,6 +116,8 @@ function evidenceOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): OwnEviden
 /** The dials of the grid; none where no seed has them. */
 function gridsOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): Grid[] {
   const { grid } = rule.settings;
+  const seeds = [...runsOfArm(runs, gridArm("wordings", grid.wordings[0]!, "balanced+diversity")).keys()];
+  if (seeds.length === 0) return [];
   const measure: Measure = {
     name: RECALL,
     key: "strict",
@@ -127,11 +129,10 @@ function gridsOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): Grid[] {
     x,
     points: designs.flatMap((design) =>
       values.map((value) =>
-        gridPoint(design, value, measure, runsOfArm(runs, gridArm(name, value, design), grid.seeds)),
+        gridPoint(design, value, measure, runsOfArm(runs, gridArm(name, value, design), seeds)),
       ),
     ),
   });
-  if (runsOfArm(runs, gridArm("wordings", grid.wordings[0]!, "balanced+diversity")).size === 0) return [];
   return [
     dial(
       "rows",

@@ -15,6 +15,7 @@ import {
   runsOfArm,
   scoreOf,
 } from "./evidence.js";
+import { counted } from "./headline.js";
 import type { Law } from "./law.js";
 import {
   ALIGNED,
@@ -114,7 +115,7 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
       compare("facts in formats", ARMS.aligned, ARMS.joint),
       compare("facts in formats", ARMS.aligned, ARMS.instructions),
     ],
-    matrices: [comparedPipelines(runs), ...byAlignment(rule, runs)],
+    matrices: [comparedPipelines(runs), ...byAlignment(runs)],
   };
 }
 
@@ -131,15 +132,15 @@ function comparedPipelines(runs: RunsBySeed): Matrix {
 }
 
 /** Everything that is aligned, by alignment, mean over the seeds of the grid; nothing where these are not there. */
-function byAlignment({ settings }: MergeThenAlignRule, runs: RunsBySeed): readonly Matrix[] {
-  const { seeds } = settings.grid;
-  if (runsOfArm(runs, UNALIGNED.at(-1)!, seeds).size === 0) return [];
+function byAlignment(runs: RunsBySeed): readonly Matrix[] {
+  const seeds = [...runsOfArm(runs, UNALIGNED.at(-1)!).keys()];
+  if (seeds.length === 0) return [];
   const value = (name: string, measure: keyof typeof COLUMNS): number | null => {
     const scored = [...runsOfArm(runs, name, seeds).values()];
     return scored.length === 0 ? null : mean(scored.map(COLUMNS[measure]!));
   };
   return BY_ALIGNMENT.map((measure) => ({
-    name: `${measure}, ${seeds.length} seeds`,
+    name: `${measure}, ${counted(seeds.length, "seed")}`,
     rows: UNALIGNED,
     columns: Object.keys(ALIGNED),
     values: UNALIGNED.map((name) => Object.values(ALIGNED).map((aligned) => value(aligned(name), measure))),

@@ -152,12 +152,18 @@ function gain({ small, large }: Ends): { readonly arm: string; readonly values: 
   return { arm: large.arm, values: large.values.map((value, index) => value - small.values[index]!) };
 }
 
+/** The seeds that have their grid. */
+function gridSeeds(runs: RunsBySeed): number[] {
+  return [...runsOfArm(runs, changeArm(CHANGES[0])).keys()];
+}
+
 /** Ranks, experts and widths by trainable or model parameters, and each change alone; none where no seed has them. */
 function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
   const { ranks, grid } = rule.settings;
-  if (runsOfArm(runs, changeArm(CHANGES[0])).size === 0) return [];
+  const seeds = gridSeeds(runs);
+  if (seeds.length === 0) return [];
   const line = (design: string, arms: readonly (readonly [number, string])[], by = LENIENT): GridPoint[] =>
-    arms.map(([x, name]) => gridPoint(design, x, by, runsOfArm(runs, name, grid.seeds)));
+    arms.map(([x, name]) => gridPoint(design, x, by, runsOfArm(runs, name, seeds)));
   const both = (
     name: string,
     x: string,
@@ -181,14 +187,15 @@ function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
 
 /** The default design, each change of it alone and all of them, at the smallest rank; mean over the seeds of the grid. */
 function changesOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Matrix[] {
-  const { ranks, grid } = rule.settings;
+  const { ranks } = rule.settings;
   const arms = {
     default: rankArm("default", ranks[0]!),
     ...Object.fromEntries(CHANGES.map((change) => [change, changeArm(change)])),
     "all of them": rankArm("optimised", ranks[0]!),
   };
-  const recordsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm, grid.seeds).values()];
-  if (recordsOf(changeArm(CHANGES[0])).length === 0) return [];
+  const seeds = gridSeeds(runs);
+  if (seeds.length === 0) return [];
+  const recordsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm, seeds).values()];
   return [
     {
       name: "changes",

@@ -167,7 +167,8 @@ function alone(runs: RunsBySeed): ArmScores {
 
 function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["grids"] {
   const { grid } = rule.settings;
-  if (runsOfArm(runs, expertsArm("symmetric", grid.experts[0]!)).size === 0) return [];
+  const seeds = [...runsOfArm(runs, expertsArm("symmetric", grid.experts[0]!)).keys()];
+  if (seeds.length === 0) return [];
   return [
     {
       name: "experts",
@@ -175,7 +176,7 @@ function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["gri
       x: "experts",
       points: (["symmetric", "shared A"] as const).flatMap((design) =>
         grid.experts.map((experts) =>
-          gridPoint(design, experts, RECALL, runsOfArm(runs, expertsArm(design, experts), grid.seeds)),
+          gridPoint(design, experts, RECALL, runsOfArm(runs, expertsArm(design, experts), seeds)),
         ),
       ),
     },

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { chartSpec } from "../../src/figures/chart.js";
 import { renderSvg } from "../../src/figures/render.js";
+import type { Arms } from "../../src/laws/arms.js";
 import { type Evidence, gatherEvidence } from "../../src/laws/evidence.js";
 import { judge, type VerdictWord } from "../../src/laws/judge.js";
 import type { Law } from "../../src/laws/law.js";
@@ -97,6 +98,13 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_,
     expect(svg).toContain("not a test");
     expect(Number(/width="(\d+)"/.exec(svg)?.[1])).toBeLessThanOrEqual(PAGE);
     expect(/[^ ]{0,60}(?:NaN|undefined)/.exec(svg)?.[0]).toBeUndefined();
+  });
+
+  it("draws a grid on those of its seeds that have it", () => {
+    const begun = { ...law, grid: (seed: number): Arms => (seed === 1 ? (law.grid?.(seed) ?? {}) : {}) };
+    const evidence = law.evidence(plantedLaw(begun, [1, 2], () => BASE));
+    for (const { points } of evidence.grids) for (const { seeds } of points) expect(seeds).toEqual([1]);
+    expect(() => law.chart(evidence, judge(law.rule, evidence))).not.toThrow();
   });
 
   it("has a difference for each of its secondary claims, in their words", () => {
