@@ -59,7 +59,7 @@ export const lawCommand: CommandSpec<Study> = command({
       name: "grid",
       kind: "boolean",
       description:
-        "train the grid (with --seeds: theirs) beside the committed arms; arms that it starts from are trained again and compared " +
+        "train what is missing of the grid (with --seeds: theirs) beside the committed arms; arms that it starts from are trained again and compared " +
         "with their records",
     },
     { name: "jobs", kind: "number", placeholder: "N", description: "runs trained at the same time" },
@@ -83,7 +83,8 @@ export const lawCommand: CommandSpec<Study> = command({
 async function runLaw(args: Arguments, context: CommandContext): Promise<Study> {
   const law = findLaw(args.positionals[0] ?? "");
   const folder = join(context.root, "reports", law.rule.law);
-  const [fresh, compared, grid] = ["fresh", "compared", "grid"].map((name) => args.flags[name] === true);
+  const isSet = (name: string): boolean => args.flags[name] === true;
+  const [fresh, compared, grid] = [isSet("fresh"), isSet("compared"), isSet("grid")];
   const seeds =
     typeof args.flags["seeds"] === "string" ? parseSeeds(law.rule, args.flags["seeds"], grid) : undefined;
   const options = studyOptions(args, context);
@@ -95,7 +96,7 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
   let study: Study;
   if (fresh) {
     const all = seeds ?? law.rule.seeds;
-    study = await runStudy(law, all, purposeOf(law.rule, all), { ...options, compared: compared === true });
+    study = await runStudy(law, all, purposeOf(law.rule, all), { ...options, compared });
   } else {
     if (compared) throw new LawbookError("usage", mismatch("--compared", "no --fresh", "both, or neither"));
     study = readStudy(folder);
@@ -103,7 +104,7 @@ async function runLaw(args: Arguments, context: CommandContext): Promise<Study> 
     if (grid) study = await addGrid(study, options, seeds);
     else if (seeds !== undefined) study = restrict(study, seeds, familyPs(dirname(folder), law));
   }
-  if (args.flags["accept"] === true) await acceptStudy(folder, study);
+  if (isSet("accept")) await acceptStudy(folder, study);
   return study;
 }
 
@@ -127,15 +128,15 @@ function restrict(study: Study, seeds: readonly number[], others: readonly numbe
   );
 }
 
-/** "1-10", "101,103" or a count, which is one of pilot seeds where it is small and not of seeds on record. */
-function parseSeeds(rule: LawRule, text: string, onRecord = false): number[] {
+/** "1-10", "101,103" or a count, which is one of law seeds for a grid, and otherwise of pilot seeds where it is small. */
+function parseSeeds(rule: LawRule, text: string, grid: boolean): number[] {
   const wrong = (expected: string): LawbookError =>
     new LawbookError("usage", mismatch("--seeds", text, expected));
   if (/^\d+$/.test(text) && Number(text) <= 100) {
     const count = Number(text);
     if (count < 1 || count > rule.seeds.length)
       throw wrong(`a count from 1 to ${rule.seeds.length}, or a list of seeds`);
-    return count < FEWEST_PAIRS && !onRecord ? pilotSeeds(count) : rule.seeds.slice(0, count);
+    return count < FEWEST_PAIRS && !grid ? pilotSeeds(count) : rule.seeds.slice(0, count);
   }
   const seeds = text.split(",").flatMap((part) => {
     const [, first, last = first] = /^\s*(\d{1,6})(?:-(\d{1,6}))?\s*$/.exec(part) ?? [];

@@ -23,6 +23,7 @@ import {
   type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
+  seedsOfArm,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
@@ -116,7 +117,7 @@ function evidenceOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): OwnEviden
 /** The dials of the grid; none where no seed has them. */
 function gridsOf(rule: BalanceThenDiversityRule, runs: RunsBySeed): Grid[] {
   const { grid } = rule.settings;
-  const seeds = [...runsOfArm(runs, gridArm("wordings", grid.wordings[0]!, "balanced+diversity")).keys()];
+  const seeds = seedsOfArm(runs, gridArm("wordings", grid.wordings[0]!, "balanced+diversity"));
   if (seeds.length === 0) return [];
   const measure: Measure = {
     name: RECALL,

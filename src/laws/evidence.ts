@@ -147,31 +147,13 @@ export function matchRuns(
   records: readonly RunRecord[],
   grid: (seed: number) => Arms = () => ({}),
 ): RunsBySeed {
-  const byRequest = new Map<string, RunRecord>();
-  for (const record of records) {
-    const key = canonicalJson(record.request);
-    const other = byRequest.get(key);
-    if (other !== undefined && other.id !== record.id) {
-      throw new LawbookError(
-        "record-damaged",
-        `Two records answer the same request: got ${other.id} and ${record.id}, expected one engine and one base model.`,
-        { hint: "Run the study again with --fresh.", data: { ids: [other.id, record.id] } },
-      );
-    }
-    byRequest.set(key, record);
-  }
+  const find = finder(records);
   const seeds = [...new Set(records.map((record) => record.request.seed))].sort((a, b) => a - b);
   const found = new Map<number, Readonly<Record<string, RunRecord>>>();
   for (const seed of seeds) {
     const compared = arms(seed);
     const wanted = { ...compared, ...grid(seed) };
-    const runs: Record<string, RunRecord> = {};
-    for (const arm of waves(wanted).flat()) {
-      if (armsBefore(wanted[arm]!).some((other) => runs[other] === undefined)) continue;
-      const request = withRuns(wanted[arm]!, (other) => runs[other]!.id);
-      const record = byRequest.get(canonicalJson(request));
-      if (record !== undefined) runs[arm] = record;
-    }
+    const runs = find(wanted);
     const names = Object.keys(compared);
     const missing = names.filter((arm) => runs[arm] === undefined);
     if (missing.length === names.length) continue;
@@ -199,6 +181,36 @@ export function matchRuns(
     );
   }
   return found;
+}
+
+/**
+ * Finds those of one seed's arms that are among the records, by their requests. Throws `record-damaged` where two records
+ * answer one request.
+ */
+export function finder(records: readonly RunRecord[]): (arms: Arms) => Readonly<Record<string, RunRecord>> {
+  const byRequest = new Map<string, RunRecord>();
+  for (const record of records) {
+    const key = canonicalJson(record.request);
+    const other = byRequest.get(key);
+    if (other !== undefined && other.id !== record.id) {
+      throw new LawbookError(
+        "record-damaged",
+        `Two records answer the same request: got ${other.id} and ${record.id}, expected one engine and one base model.`,
+        { hint: "Run the study again with --fresh.", data: { ids: [other.id, record.id] } },
+      );
+    }
+    byRequest.set(key, record);
+  }
+  return (arms) => {
+    const runs: Record<string, RunRecord> = {};
+    for (const arm of waves(arms).flat()) {
+      if (armsBefore(arms[arm]!).some((other) => runs[other] === undefined)) continue;
+      const request = withRuns(arms[arm]!, (other) => runs[other]!.id);
+      const record = byRequest.get(canonicalJson(request));
+      if (record !== undefined) runs[arm] = record;
+    }
+    return runs;
+  };
 }
 
 /** The score of one group of questions, mostly a discipline. A diverged run scores 0; a finished run without the score is an error. */
@@ -374,6 +386,11 @@ export function runsOfArm(
       arms[arm] === undefined || !seeds.includes(seed) ? [] : [[seed, arms[arm]]],
     ),
   );
+}
+
+/** The seeds that have an arm; of one of the grid: those that have their grid. */
+export function seedsOfArm(runs: RunsBySeed, arm: string): number[] {
+  return [...runsOfArm(runs, arm).keys()];
 }
 
 /**

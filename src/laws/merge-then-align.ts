@@ -13,6 +13,7 @@ import {
   type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
+  seedsOfArm,
   scoreOf,
 } from "./evidence.js";
 import { counted } from "./headline.js";
@@ -133,7 +134,7 @@ function comparedPipelines(runs: RunsBySeed): Matrix {
 
 /** Everything that is aligned, by alignment, mean over the seeds of the grid; nothing where these are not there. */
 function byAlignment(runs: RunsBySeed): readonly Matrix[] {
-  const seeds = [...runsOfArm(runs, UNALIGNED.at(-1)!).keys()];
+  const seeds = seedsOfArm(runs, UNALIGNED.at(-1)!);
   if (seeds.length === 0) return [];
   const value = (name: string, measure: keyof typeof COLUMNS): number | null => {
     const scored = [...runsOfArm(runs, name, seeds).values()];

@@ -14,6 +14,7 @@ import {
   recallMeasure,
   type RunsBySeed,
   runsOfArm,
+  seedsOfArm,
 } from "./evidence.js";
 import type { Law } from "./law.js";
 import {
@@ -152,15 +153,10 @@ function gain({ small, large }: Ends): { readonly arm: string; readonly values: 
   return { arm: large.arm, values: large.values.map((value, index) => value - small.values[index]!) };
 }
 
-/** The seeds that have their grid. */
-function gridSeeds(runs: RunsBySeed): number[] {
-  return [...runsOfArm(runs, changeArm(CHANGES[0])).keys()];
-}
-
 /** Ranks, experts and widths by trainable or model parameters, and each change alone; none where no seed has them. */
 function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
   const { ranks, grid } = rule.settings;
-  const seeds = gridSeeds(runs);
+  const seeds = seedsOfArm(runs, changeArm(CHANGES[0]));
   if (seeds.length === 0) return [];
   const line = (design: string, arms: readonly (readonly [number, string])[], by = LENIENT): GridPoint[] =>
     arms.map(([x, name]) => gridPoint(design, x, by, runsOfArm(runs, name, seeds)));
@@ -193,7 +189,7 @@ function changesOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Matrix[] {
     ...Object.fromEntries(CHANGES.map((change) => [change, changeArm(change)])),
     "all of them": rankArm("optimised", ranks[0]!),
   };
-  const seeds = gridSeeds(runs);
+  const seeds = seedsOfArm(runs, changeArm(CHANGES[0]));
   if (seeds.length === 0) return [];
   const recordsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm, seeds).values()];
   return [

@@ -14,6 +14,7 @@ import {
   recallMeasure,
   type RunsBySeed,
   runsOfArm,
+  seedsOfArm,
   scoreOf,
 } from "./evidence.js";
 import type { Law } from "./law.js";
@@ -167,7 +168,7 @@ function alone(runs: RunsBySeed): ArmScores {
 
 function gridsOf(rule: ShareThenSpecializeRule, runs: RunsBySeed): Evidence["grids"] {
   const { grid } = rule.settings;
-  const seeds = [...runsOfArm(runs, expertsArm("symmetric", grid.experts[0]!)).keys()];
+  const seeds = seedsOfArm(runs, expertsArm("symmetric", grid.experts[0]!));
   if (seeds.length === 0) return [];
   return [
     {

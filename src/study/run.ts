@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { LawbookError, mismatch, quote } from "../core/errors.js";
 import { type Arms, armsBefore, armsFor, waves, withRuns } from "../laws/arms.js";
+import { finder } from "../laws/evidence.js";
 import type { Law } from "../laws/law.js";
 import { checkSeeds, type Purpose } from "../laws/seeds.js";
 import { closeUnderParents, type RunRecord, sortRecords } from "../runs/record.js";
@@ -61,8 +62,9 @@ export async function runStudy(
 }
 
 /**
- * Runs the grid of a law, or that of some seeds, beside what is on record, the compared arms at least; arms that it starts
- * from are trained again.
+ * Runs what is missing of the grid of a law, or of that of some seeds, beside what is on record. Arms that a missing run
+ * starts from are trained again, since a record holds no model. Throws `retrain-differs` where one of them has another
+ * result than its record.
  */
 export async function addGrid(
   { law, records, evidence }: Pick<Study, "law" | "records" | "evidence">,
@@ -77,27 +79,29 @@ function concludeWith(law: Law, records: readonly RunRecord[], { root }: StudyOp
   return conclude(law, sortRecords(records), familyPs(join(root, "reports"), law));
 }
 
-/** Executes the grid on those of the seeds that have one, and the arms that it starts from. */
+/** Executes what is not on record of the grid of some seeds, and the arms that it starts from. */
 function runGrid(
   law: Law,
   seeds: readonly number[],
   options: StudyOptions,
   onRecord: readonly RunRecord[] = [],
 ): Promise<RunRecord[]> {
-  const { grid = (): Arms => ({}) } = law;
-  const onGrid = seeds.filter((seed) => Object.keys(grid(seed)).length > 0);
-  return runArms(
-    (seed) => armsFor(Object.keys(grid(seed)), { ...law.arms(seed), ...grid(seed) }),
-    onGrid,
-    options,
-    onRecord,
-  );
+  const find = finder(onRecord);
+  const missing = (seed: number): Arms => {
+    const grid = law.grid?.(seed) ?? {};
+    const all = { ...law.arms(seed), ...grid };
+    const found = find(all);
+    return armsFor(
+      Object.keys(grid).filter((arm) => found[arm] === undefined),
+      all,
+    );
+  };
+  return runArms(missing, seeds, options, onRecord);
 }
 
 /**
- * Executes the arms of some seeds; the records come with all that they were made from. A run that is on record is not
- * trained again, unless another starts from it: a record holds no model. Throws `retrain-differs` where one that is has
- * another result than its record.
+ * Executes the arms of some seeds; the records come with all that they were made from. Throws `retrain-differs` where one
+ * that is on record has another result.
  */
 export async function runArms(
   arms: (seed: number) => Arms,
@@ -113,9 +117,6 @@ export async function runArms(
   const records: RunRecord[] = [];
   const ids = new Map<string, string>();
   const key = (seed: number, arm: string): string => `${seed}/${arm}`;
-  const startedFrom = new Set(
-    plan.flat().flatMap(({ seed, request }) => armsBefore(request).map((arm) => key(seed, arm))),
-  );
   for (const wave of plan) {
     const resolved = wave.map(({ seed, arm, request }) => {
       for (const other of armsBefore(request))
@@ -125,21 +126,18 @@ export async function runArms(
         { root: options.root, store, cwd: options.root },
       );
     });
-    wave.forEach(({ seed, arm }, index) => ids.set(key(seed, arm), resolved[index]!.id));
-    const ready = resolved.filter(
-      ({ id }, index) => known.has(id) && !startedFrom.has(key(wave[index]!.seed, wave[index]!.arm)),
-    );
-    const missing = resolved.filter((run) => !ready.includes(run));
-    records.push(...ready.map(({ id }) => known.get(id)!));
     const before = records.length;
-    const made = await executor(missing, {
+    const made = await executor(resolved, {
       ...execution,
       ignoreCommitted: true,
       ...(progress === undefined
         ? {}
         : { progress: (step) => progress({ ...step, run: before + step.run, runs }) }),
     });
-    for (const record of made) checkAgain(record, known.get(record.id));
+    made.forEach((record, index) => {
+      checkAgain(record, known.get(record.id));
+      ids.set(key(wave[index]!.seed, wave[index]!.arm), record.id);
+    });
     records.push(...made);
   }
   return closeUnderParents(records, (id) => store.find(id));

@@ -145,6 +145,10 @@ describe("a study from requests to figure", () => {
       expect((await addGrid({ ...compared, law: further }, place("six"), [])).records).toEqual(
         compared.records,
       );
+      expect((await addGrid({ ...compared, records, law: further }, place("seven"))).records).toEqual(
+        records,
+      );
+      expect(trained - before).toBe(2);
       const [parent] = added[0]!.inputs.parents;
       expect(records.find(({ id }) => id === parent)!.request).toMatchObject({
         data: (arms["proportional"] as TrainRequest).data,

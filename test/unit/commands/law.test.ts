@@ -106,6 +106,14 @@ describe("lawbook law N", () => {
   });
 
   it("adds a grid on the seeds that have one, counted from the first law seed", async () => {
+    const whole = await run();
+    expect(await run({ grid: true, seeds: "1" })).toEqual(whole);
+    const path = `${REPORT}/records.jsonl`;
+    const point = canonicalJson(law.grid!(1)["wordings 2, balanced+diversity"]);
+    const lines = project.read(path).split("\n");
+    const fewer = lines.filter((line) => !line.includes(point));
+    expect(fewer).toHaveLength(lines.length - 1);
+    project.put(path, fewer.join("\n"));
     expect(await run({ grid: true, seeds: "9,10" })).toEqual(await run());
     // Nothing can be trained in this project: it has no models.
     await expect(run({ grid: true, seeds: "1" })).rejects.toThrow(/xs-instruct/);
