@@ -28,7 +28,7 @@ export function lawSection(study: Study, drawing: Markup): Markup {
       <h2 id="${rule.law}-title">${shapedWord(verdict.word, lawName(rule.number, law.title))}</h2>
       <blockquote>${rule.claim}<cite>${citation(rule.source)}</cite></blockquote>
       <p>
-        <strong>${shapedWord(verdict.word)}</strong>: ${verdict.because}. ${rule.arms.treatment} minus
+        <strong>${shapedWord(verdict.word)}</strong>: ${verdict.because}; ${rule.arms.treatment} minus
         ${rule.arms.comparator}: ${effectText(evidence.primary, digits)}, ${significance(verdict)},
         ${counted(verdict.pairs, evidence.purpose === "pilot" ? "pilot seed" : "seed")}.
       </p>

@@ -34,15 +34,16 @@ figure svg { display: block; width: 100%; min-width: 42rem; max-width: max-conte
 figure svg text { font-family: "${FIGURE_FONT}", Verdana, sans-serif; }
 figure .dark { display: none; }
 .wide { overflow-x: auto; margin: 0.5rem 0 1.25rem; }
-table { border-collapse: collapse; font-size: 0.9rem; line-height: 1.4; }
+table { border-collapse: collapse; font-size: 0.84rem; line-height: 1.4; }
 caption { text-align: left; font-weight: 600; padding-bottom: 0.35rem; }
-th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--grid); }
-thead th { border-bottom-color: var(--soft); font-weight: 600; }
+th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.65rem 0.25rem 0; border-bottom: 1px solid var(--grid); }
+thead th { border-bottom-color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: normal; min-width: 9rem; }
-td:not(.number) { min-width: 6rem; }
+td:not(.number) { min-width: 4.2rem; }
 small { display: block; color: var(--quiet); }
 .word { white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+thead .number { white-space: normal; }
 @media screen and (prefers-color-scheme: dark) {
   :root { color-scheme: dark; ${variables(DARK)} }
   figure .light { display: none; }
