@@ -23,8 +23,8 @@ import {
   type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
-  seedsOfArm,
   scoreOf,
+  seedsOfArm,
 } from "./evidence.js";
 import type { Law } from "./law.js";
 import { candidateRates, type Pilot, rateName } from "./pilot.js";

@@ -86,8 +86,9 @@ export interface Grid {
   readonly points: readonly GridPoint[];
 }
 
-/** Values of rows and columns, for example how often the router sends a discipline to an expert; means over seeds. */
+/** Values of rows and columns, for example how often the router sends a discipline to an expert. */
 export interface Matrix {
+  /** Says of which seed, or that it holds means over how many. */
   readonly name: string;
   readonly rows: readonly string[];
   readonly columns: readonly string[];

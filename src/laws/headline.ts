@@ -123,6 +123,11 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** Name of values that are means: "steps, mean over 10 seeds". */
+export function meanOver(name: string, seeds: number): string {
+  return `${name}, mean over ${counted(seeds, "seed")}`;
+}
+
 /** Words in lines of at most `width` letters, for labels under an axis; a longer word stays whole. */
 export function wrapped(text: string, width = 16): string {
   return text

@@ -13,10 +13,10 @@ import {
   type OwnEvidence,
   type RunsBySeed,
   runsOfArm,
-  seedsOfArm,
   scoreOf,
+  seedsOfArm,
 } from "./evidence.js";
-import { counted } from "./headline.js";
+import { meanOver } from "./headline.js";
 import type { Law } from "./law.js";
 import {
   ALIGNED,
@@ -123,7 +123,7 @@ function evidenceOf(rule: MergeThenAlignRule, runs: RunsBySeed): OwnEvidence {
 /** The pipelines of every seed in every measure, mean over seeds. */
 function comparedPipelines(runs: RunsBySeed): Matrix {
   return {
-    name: "compared pipelines",
+    name: meanOver("compared pipelines", runs.size),
     rows: COMPARED,
     columns: Object.keys(COLUMNS),
     values: COMPARED.map((name) =>
@@ -141,7 +141,7 @@ function byAlignment(runs: RunsBySeed): readonly Matrix[] {
     return scored.length === 0 ? null : mean(scored.map(COLUMNS[measure]!));
   };
   return BY_ALIGNMENT.map((measure) => ({
-    name: `${measure}, ${counted(seeds.length, "seed")}`,
+    name: meanOver(measure, seeds.length),
     rows: UNALIGNED,
     columns: Object.keys(ALIGNED),
     values: UNALIGNED.map((name) => Object.values(ALIGNED).map((aligned) => value(aligned(name), measure))),

@@ -10,12 +10,14 @@ import {
   type GridPoint,
   gridPoint,
   type Matrix,
+  type Measure,
   type OwnEvidence,
   recallMeasure,
   type RunsBySeed,
   runsOfArm,
   seedsOfArm,
 } from "./evidence.js";
+import { meanOver } from "./headline.js";
 import type { Law } from "./law.js";
 import {
   armsOf,
@@ -101,9 +103,11 @@ function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence 
         { small: arm(name(design, smallest), role, by), large: arm(name(design, largest), role, by) },
       ]),
     ) as Record<ScaledDesign, Ends>;
+  const gained = ({ name }: Measure): string => `${name}, gained from rank ${smallest}`;
   const claim = ends(rankArm, "arm");
   const control = ends(controlArm, "control");
   const strict = ends(rankArm, "arm", STRICT);
+  const onGrid = seedsOfArm(runs, changeArm(CHANGES[0]));
   const doublings = ranks.length - 1;
   const steps = claim.default.small.values.map(() => 0);
   return {
@@ -112,8 +116,8 @@ function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence 
       ...DESIGNS.flatMap((design) => [control[design].small, control[design].large]),
       arm(INSTRUCT, "reference"),
     ],
-    primary: contrast(LENIENT.name, gain(claim.optimised), gain(claim.default)),
-    control: contrast(LENIENT.name, gain(control.optimised), gain(control.default)),
+    primary: contrast(gained(LENIENT), gain(claim.optimised), gain(claim.default)),
+    control: contrast(gained(LENIENT), gain(control.optimised), gain(control.default)),
     secondary: [
       contrast(
         `${LENIENT.name}, for each doubling`,
@@ -135,10 +139,11 @@ function evidenceOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): OwnEvidence 
       ),
       contrast(LENIENT.name, claim.optimised.small, claim.default.large),
       contrast(LENIENT.name, control.default.large, control.default.small),
-      contrast(STRICT.name, gain(strict.optimised), gain(strict.default)),
+      contrast(gained(STRICT), gain(strict.optimised), gain(strict.default)),
     ],
-    grids: gridsOf(rule, runs),
-    matrices: changesOf(rule, runs),
+    ...(onGrid.length === 0
+      ? {}
+      : { grids: gridsOf(rule, runs, onGrid), matrices: changesOf(rule, runs, onGrid) }),
   };
 }
 
@@ -153,11 +158,9 @@ function gain({ small, large }: Ends): { readonly arm: string; readonly values: 
   return { arm: large.arm, values: large.values.map((value, index) => value - small.values[index]!) };
 }
 
-/** Ranks, experts and widths by trainable or model parameters, and each change alone; none where no seed has them. */
-function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
+/** Ranks, experts and widths by trainable or model parameters. */
+function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed, seeds: readonly number[]): Grid[] {
   const { ranks, grid } = rule.settings;
-  const seeds = seedsOfArm(runs, changeArm(CHANGES[0]));
-  if (seeds.length === 0) return [];
   const line = (design: string, arms: readonly (readonly [number, string])[], by = LENIENT): GridPoint[] =>
     arms.map(([x, name]) => gridPoint(design, x, by, runsOfArm(runs, name, seeds)));
   const both = (
@@ -182,19 +185,17 @@ function gridsOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Grid[] {
 }
 
 /** The default design, each change of it alone and all of them, at the smallest rank; mean over the seeds of the grid. */
-function changesOf(rule: OptimizeThenScaleRule, runs: RunsBySeed): Matrix[] {
+function changesOf(rule: OptimizeThenScaleRule, runs: RunsBySeed, seeds: readonly number[]): Matrix[] {
   const { ranks } = rule.settings;
   const arms = {
     default: rankArm("default", ranks[0]!),
     ...Object.fromEntries(CHANGES.map((change) => [change, changeArm(change)])),
     "all of them": rankArm("optimised", ranks[0]!),
   };
-  const seeds = seedsOfArm(runs, changeArm(CHANGES[0]));
-  if (seeds.length === 0) return [];
   const recordsOf = (arm: string): RunRecord[] => [...runsOfArm(runs, arm, seeds).values()];
   return [
     {
-      name: "changes",
+      name: meanOver("changes", seeds.length),
       rows: Object.keys(arms),
       columns: ["lenient", "strict"],
       values: Object.values(arms).map((arm) =>

@@ -13,6 +13,7 @@ import {
   runsOfArm,
   scoreOf,
 } from "./evidence.js";
+import { meanOver } from "./headline.js";
 import type { Law } from "./law.js";
 import { candidateRates, type Pilot, rateName } from "./pilot.js";
 import { aloneRequests } from "./requests.js";
@@ -84,7 +85,7 @@ function evidenceOf(rule: RecipeRule, runs: RunsBySeed): OwnEvidence {
     secondary: [step(1), step(2), step(3), step(4), ends(RECALL), ends(FOLLOWED)],
     matrices: [
       {
-        name: "steps",
+        name: meanOver("steps", runs.size),
         rows: STEPS,
         columns: ["facts in formats", "facts, strict", "facts, lenient", "instructions followed"],
         values: STEPS.map((name) => [

@@ -14,8 +14,8 @@ import {
   recallMeasure,
   type RunsBySeed,
   runsOfArm,
-  seedsOfArm,
   scoreOf,
+  seedsOfArm,
 } from "./evidence.js";
 import type { Law } from "./law.js";
 import { candidateRates, type Pilot, rateName } from "./pilot.js";

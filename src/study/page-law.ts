@@ -29,7 +29,8 @@ export function lawSection(study: Study, drawing: Markup): Markup {
       <blockquote>${rule.claim}<cite>${citation(rule.source)}</cite></blockquote>
       <p>
         <strong>${shapedWord(verdict.word)}</strong>: ${verdict.because}; ${rule.arms.treatment} minus
-        ${rule.arms.comparator}: ${effectText(evidence.primary, digits)}, ${significance(verdict)},
+        ${rule.arms.comparator}, ${evidence.primary.measure}: ${effectText(evidence.primary, digits)},
+        ${significance(verdict)},
         ${counted(verdict.pairs, evidence.purpose === "pilot" ? "pilot seed" : "seed")}.
       </p>
       ${drawing} ${armsTable(study)} ${contrastsTable(study)} ${otherTables(study)}

@@ -104,7 +104,7 @@ function gridTable({ name, measure, x, points }: Grid): Markup {
     ],
     points.map((point) => [
       point.design,
-      String(point.x),
+      thousands(point.x),
       minus(point.mean.toFixed(2)),
       unsigned(intervalText(point.interval)),
       point.seeds.length,
@@ -115,7 +115,7 @@ function gridTable({ name, measure, x, points }: Grid): Markup {
 
 function matrixTable({ name, rows, columns, values }: Matrix): Markup {
   return table(
-    `${name}; means over seeds`,
+    name,
     [{ title: "row" }, ...columns.map((title) => ({ title, number: true }))],
     rows.map((row, index) => [
       row,

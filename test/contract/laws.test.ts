@@ -117,6 +117,17 @@ describe.each(LAWS.map((law) => [law.rule.law, law] as const))("the law %s", (_,
     expect(() => gatherEvidence(longer, records, () => evidence)).toThrow(/Secondary differences/);
   });
 
+  it("says what it measures where that is not the arms' own score, and over which seeds a matrix is", () => {
+    const { arms, primary, control, secondary, matrices } = evidenceOf(law, 1, 0);
+    for (const { treatment, comparator, measure, mean } of [primary, control, ...secondary]) {
+      const [more, less] = [treatment, comparator].map((name) =>
+        arms.find((arm) => arm.arm === name && arm.measure === measure),
+      );
+      if (more !== undefined && less !== undefined) expect(mean).toBeCloseTo(more.mean - less.mean, 12);
+    }
+    for (const { name } of matrices) expect(name).toMatch(/, (?:mean over \d+ seeds?|seed \d+)$/);
+  });
+
   it("names a run that a seed lacks", () => {
     const records = plantedLaw(law, [4], () => BASE);
     const last = records.at(-1)!;
